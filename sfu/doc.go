@@ -1,0 +1,11 @@
+// Package sfu is the media plane: packets in, packets out.
+//
+// Its nouns: an Engine owns the sockets of one server. A Router is one room's media. A Transport is the server's end of
+// one participant's RTCPeerConnection; it carries Publications up and, on its slots, subscriptions down. Data channels are
+// handed out as they open; what travels on them is not this package's business.
+//
+// Calls return at once. What comes of them arrives as an Event on the emit function given to NewTransport. No type of a
+// third-party package appears in this API, so that what stands beneath it can change.
+//
+// The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
+package sfu
