@@ -70,5 +70,6 @@ export function afterClose(closed: Closed): Next {
 export function toError(closed: Closed, code: ErrorCode): TurnoutError {
   if (closed.error) return TurnoutError.of(closed.error);
   if (closed.disconnect) return new TurnoutError(code, closed.disconnect.message, { retryable: closed.disconnect.retryable });
+  if (closed.code === 1006) return new TurnoutError(code, 'the server cannot be reached', { retryable: true });
   return new TurnoutError(code, `the server closed the connection (${closed.code})`);
 }
