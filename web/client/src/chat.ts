@@ -32,8 +32,12 @@ export class Chat {
   constructor(data: Data, me: () => { identity: string; name: string }, nameOf: (identity: string) => string) {
     const json = jsonCodec<unknown>();
     this.#me = me;
-    this.#topic = openTopic<{ text: string }>(data, 'chat', { codec: { encode: json.encode, decode: (bytes) => text(json.decode(bytes), 'chat') } });
-    this.#topic.on(({ text: said }, identity) => this.#add({ identity, name: nameOf(identity), isLocal: false, text: said, state: 'sent' }));
+    this.#topic = openTopic<{ text: string }>(data, 'chat', {
+      codec: { encode: (said) => json.encode(said), decode: (bytes) => text(json.decode(bytes), 'chat') },
+    });
+    this.#topic.on(({ text: said }, identity) =>
+      this.#add({ identity, name: nameOf(identity), isLocal: false, text: said, state: 'sent' }),
+    );
   }
 
   /** Oldest first. The same value until something changes. */

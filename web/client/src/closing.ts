@@ -44,7 +44,11 @@ export function afterClose(closed: Closed): Next {
       return { kind: 'rejoin', attempts: 2 };
     case 1008:
       if (closed.newToken && error?.code === 'auth.expired') return { kind: 'rejoin', attempts: 2 };
-      return { kind: 'end', reason: error?.code === 'auth.expired' ? 'tokenExpired' : 'joinRejected', error: toError(closed, 'auth.invalid') };
+      return {
+        kind: 'end',
+        reason: error?.code === 'auth.expired' ? 'tokenExpired' : 'joinRejected',
+        error: toError(closed, 'auth.invalid'),
+      };
     case 4001:
       return { kind: 'end', reason: 'kicked', error: toError(closed, 'auth.forbidden') };
     case 4002:

@@ -110,7 +110,9 @@ export class Data {
       return Promise.reject(new TurnoutError('data.tooLarge', `a message has at most ${limit} bytes`, { hint: 'send it in parts' }));
     }
     if (!this.#stream.send(frame)) {
-      return Promise.reject(new TurnoutError('data.backpressure', 'too much waits to be sent', { hint: 'wait for the sends before', retryable: true }));
+      return Promise.reject(
+        new TurnoutError('data.backpressure', 'too much waits to be sent', { hint: 'wait for the sends before', retryable: true }),
+      );
     }
     const { id } = frame;
     const sent = new Promise<void>((resolve, reject) => this.#sent.push({ id, seq: this.#stream.lastSeq, resolve, reject }));
@@ -121,7 +123,9 @@ export class Data {
   #sendLossy(frame: Send): Promise<void> {
     const bytes = encode(frame);
     if (bytes.length > WIRE_BYTES) {
-      return Promise.reject(new TurnoutError('data.tooLarge', 'a lossy message does not fit into one packet', { hint: 'send it reliably' }));
+      return Promise.reject(
+        new TurnoutError('data.tooLarge', 'a lossy message does not fit into one packet', { hint: 'send it reliably' }),
+      );
     }
     const channel = this.#lossy?.readyState === 'open' ? this.#lossy : this.#reliable;
     if (this.#stream.open && channel && channel.bufferedAmount < highWater) this.#write(bytes, channel);

@@ -26,7 +26,9 @@ export async function createTracks(options: TracksOptions = { audio: true, video
 }
 
 /** The tracks of a screen, a window or a tab that the person picks. */
-export async function createScreenTracks(options: { audio?: boolean; contentHint?: 'detail' | 'motion' | 'text' } = {}): Promise<LocalTrack[]> {
+export async function createScreenTracks(
+  options: { audio?: boolean; contentHint?: 'detail' | 'motion' | 'text' } = {},
+): Promise<LocalTrack[]> {
   let stream: MediaStream;
   try {
     // A screen is read more than watched: pixels before frames.
@@ -54,17 +56,30 @@ export function asDeviceError(thrown: unknown, what?: 'audio' | 'video' | 'scree
   switch (name) {
     case 'NotAllowedError':
     case 'SecurityError':
-      return new TurnoutError('media.denied', `the ${device} is not allowed`, { hint: 'allow it in the address bar and try again', cause: thrown });
+      return new TurnoutError('media.denied', `the ${device} is not allowed`, {
+        hint: 'allow it in the address bar and try again',
+        cause: thrown,
+      });
     case 'NotFoundError':
     case 'DevicesNotFoundError':
       return new TurnoutError('media.notFound', `no ${device} was found`, { hint: 'connect one and try again', cause: thrown });
     case 'NotReadableError':
     case 'AbortError':
-      return new TurnoutError('media.inUse', `the ${device} is in use by another program`, { hint: 'close that program and try again', retryable: true, cause: thrown });
+      return new TurnoutError('media.inUse', `the ${device} is in use by another program`, {
+        hint: 'close that program and try again',
+        retryable: true,
+        cause: thrown,
+      });
     case 'OverconstrainedError':
-      return new TurnoutError('media.overconstrained', `no ${device} can do what was asked`, { hint: 'choose another device', cause: thrown });
+      return new TurnoutError('media.overconstrained', `no ${device} can do what was asked`, {
+        hint: 'choose another device',
+        cause: thrown,
+      });
     default:
-      return new TurnoutError('media.notFound', `the ${device} cannot be used`, { hint: 'the page needs https or localhost', cause: thrown });
+      return new TurnoutError('media.notFound', `the ${device} cannot be used`, {
+        hint: 'the page needs https or localhost',
+        cause: thrown,
+      });
   }
 }
 

@@ -7,7 +7,8 @@ import type { Link } from './state.js';
 
 /** What media needs of the signaling connection. */
 export interface MediaSignal {
-  readonly up: boolean;
+  /** Whether requests are on their way, and do not wait for a resume. */
+  up(): boolean;
   request(request: Extract<Request, { t: 'offer' | 'unpublish' }>): Promise<ServerMessage>;
   post(post: Post): void;
 }
@@ -171,7 +172,7 @@ export class Media {
 
   async #run(peer: Peer): Promise<void> {
     try {
-      for (let offer; this.#peer === peer && (offer = this.#negotiation.next()); ) await this.#exchange(peer, offer);
+      for (let offer; this.#peer === peer && (offer = this.#negotiation.next());) await this.#exchange(peer, offer);
     } finally {
       this.#running.delete(peer);
     }
@@ -192,7 +193,11 @@ export class Media {
       answered = true;
       if (reply.t !== 'answer' || !this.#negotiation.expects(reply.d)) throw new Error(`${reply.t} is no answer to offer ${offer.rev}`);
       await peer.accept(reply.d.sdp, reply.d.slots);
-      this.#applied(peer, offer.rev, publications.map((p) => p.id));
+      this.#applied(
+        peer,
+        offer.rev,
+        publications.map((p) => p.id),
+      );
     } catch (error) {
       if (this.#peer !== peer) return;
       const failure = asTurnoutError(error, 'media.failed');
@@ -231,7 +236,7 @@ export class Media {
         clearTimeout(timer);
         asked.catch(() => undefined); // whoever is late has nobody to tell
       }
-      if (this.#signal.up) asked = this.#signal.request(request);
+      if (this.#signal.up()) asked = this.#signal.request(request);
     }
   }
 

@@ -86,7 +86,8 @@ export type Joined = Checked<FromServer['joined']>;
 export type ErrorInfo = Checked<FromServer['error']>;
 
 /** A message of the server. `unknown` is one that this version does not know; it is counted and otherwise ignored. */
-export type ServerMessage = { [T in keyof FromServer]: { t: T; d: Checked<FromServer[T]> } }[keyof FromServer] | { t: 'unknown'; d: { type: string } };
+export type ServerMessage =
+  { [T in keyof FromServer]: { t: T; d: Checked<FromServer[T]> } }[keyof FromServer] | { t: 'unknown'; d: { type: string } };
 
 /** n numbers the message within the session; re is the request that it answers. */
 export type ServerFrame = ServerMessage & { n?: number; re?: number };

@@ -70,7 +70,7 @@ export class Session {
   }
 
   receive(frame: ServerFrame): Received {
-    const { n, re, ...message } = frame as ServerMessage & { n?: number; re?: number };
+    const { n, re, ...message } = frame;
     if (n !== undefined) {
       if (n <= this.#lastN) return { kind: 'repeated' };
       if (n > this.#lastN + 1) return { kind: 'hole' };

@@ -187,7 +187,10 @@ export class Signal {
       frame = decode(data);
     } catch (error) {
       this.#options.log('error', 'the server sent what this client cannot read', { error });
-      return this.#end('protocol', new TurnoutError('protocol.malformed', 'the server sent what this client cannot read', { cause: error }));
+      return this.#end(
+        'protocol',
+        new TurnoutError('protocol.malformed', 'the server sent what this client cannot read', { cause: error }),
+      );
     }
     if (frame.t === 'disconnect') this.#disconnect = frame.d;
     const got = this.#session.receive(frame);
@@ -282,7 +285,12 @@ export class Signal {
     this.#lost({
       code: 1006,
       newToken: true,
-      error: { code: error.code, message: error.message, retryable: error.retryable, ...(error.hint !== undefined && { hint: error.hint }) },
+      error: {
+        code: error.code,
+        message: error.message,
+        retryable: error.retryable,
+        ...(error.hint !== undefined && { hint: error.hint }),
+      },
     });
   }
 

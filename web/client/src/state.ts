@@ -104,7 +104,10 @@ export function reduce(state: RoomData, message: Message): RoomData {
     }
     case 'published':
     case 'publicationUpdated':
-      return withParticipant(state, message.d.participant, (p) => ({ ...p, publications: replaced(p.publications, message.d.publication) }));
+      return withParticipant(state, message.d.participant, (p) => ({
+        ...p,
+        publications: replaced(p.publications, message.d.publication),
+      }));
     case 'unpublished':
       return withParticipant(state, message.d.participant, (p) => ({
         ...p,
@@ -150,7 +153,5 @@ function withParticipant(state: RoomData, sid: string, change: (p: ParticipantIn
 }
 
 function replaced(list: readonly PublicationInfo[], publication: PublicationInfo): PublicationInfo[] {
-  return list.some((p) => p.id === publication.id)
-    ? list.map((p) => (p.id === publication.id ? publication : p))
-    : [...list, publication];
+  return list.some((p) => p.id === publication.id) ? list.map((p) => (p.id === publication.id ? publication : p)) : [...list, publication];
 }

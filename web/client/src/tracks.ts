@@ -13,7 +13,11 @@ export class LocalTrack {
   /** Set by the publication that sends this track. */
   #replaced: ((media: MediaStreamTrack) => Promise<void>) | undefined;
 
-  constructor(media: MediaStreamTrack, source: Source = media.kind === 'audio' ? 'microphone' : 'camera', constraints: MediaTrackConstraints = {}) {
+  constructor(
+    media: MediaStreamTrack,
+    source: Source = media.kind === 'audio' ? 'microphone' : 'camera',
+    constraints: MediaTrackConstraints = {},
+  ) {
     this.kind = media.kind === 'audio' ? 'audio' : 'video';
     this.source = source;
     this.#media = media;

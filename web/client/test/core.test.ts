@@ -129,10 +129,42 @@ describe('speakers', () => {
   test('speak until they have been quiet for a while', () => {
     const s = new Speakers();
     expect(s.update(0, new Map([['a', 0.001]]))).toBeUndefined();
-    expect(s.update(100, new Map([['a', 0.2], ['b', 0.4]]))).toEqual(['b', 'a']);
-    expect(s.update(300, new Map([['a', 0.5], ['b', 0.1]]))).toBeUndefined();
-    expect(s.update(700, new Map([['a', 0.5], ['b', 0]]))).toBeUndefined();
-    expect(s.update(1100, new Map([['a', 0.5], ['b', 0]]))).toEqual(['a']);
+    expect(
+      s.update(
+        100,
+        new Map([
+          ['a', 0.2],
+          ['b', 0.4],
+        ]),
+      ),
+    ).toEqual(['b', 'a']);
+    expect(
+      s.update(
+        300,
+        new Map([
+          ['a', 0.5],
+          ['b', 0.1],
+        ]),
+      ),
+    ).toBeUndefined();
+    expect(
+      s.update(
+        700,
+        new Map([
+          ['a', 0.5],
+          ['b', 0],
+        ]),
+      ),
+    ).toBeUndefined();
+    expect(
+      s.update(
+        1100,
+        new Map([
+          ['a', 0.5],
+          ['b', 0],
+        ]),
+      ),
+    ).toEqual(['a']);
     expect(s.update(1200, new Map())).toEqual([]);
   });
 });

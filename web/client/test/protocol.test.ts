@@ -9,9 +9,7 @@ interface Golden {
   frame: { t: string; n?: number; d: Record<string, unknown> };
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL('../../../signaling/protocol/testdata/golden.json', import.meta.url), 'utf8'),
-) as Golden[];
+const golden = JSON.parse(readFileSync(new URL('../../../signaling/protocol/testdata/golden.json', import.meta.url), 'utf8')) as Golden[];
 const server = golden.filter((g) => g.from === 'server');
 
 describe('golden frames', () => {
@@ -24,7 +22,18 @@ describe('golden frames', () => {
   });
 
   test('cover every message the server has', () => {
-    const known = ['joined', 'resumed', 'ok', 'error', 'answer', 'slots', 'needOffer', 'slotMap', 'participantJoined', 'participantUpdated'];
+    const known = [
+      'joined',
+      'resumed',
+      'ok',
+      'error',
+      'answer',
+      'slots',
+      'needOffer',
+      'slotMap',
+      'participantJoined',
+      'participantUpdated',
+    ];
     known.push('participantLeft', 'published', 'publicationUpdated', 'unpublished', 'iceServers', 'draining', 'disconnect', 'pong');
     expect(new Set(server.map((g) => g.frame.t))).toEqual(new Set(known));
   });
@@ -61,7 +70,8 @@ describe('what arrives is checked', () => {
   });
 
   test('a key named __proto__ stays a key', () => {
-    const text = '{"t":"participantJoined","d":{"participant":{"sid":"a","identity":"a","name":"","metadata":"","joinedAt":1,"publications":[],"attributes":{"__proto__":"x"}}}}';
+    const text =
+      '{"t":"participantJoined","d":{"participant":{"sid":"a","identity":"a","name":"","metadata":"","joinedAt":1,"publications":[],"attributes":{"__proto__":"x"}}}}';
     const frame = decode(text);
     if (frame.t !== 'participantJoined') throw new Error(frame.t);
     expect(Object.keys(frame.d.participant.attributes)).toEqual(['__proto__']);
@@ -76,7 +86,8 @@ function* mutations(d: Record<string, unknown>): Generator<[string, { value: unk
     yield [key, { value: without, without: true }];
     yield [key, { value: { ...d, [key]: typeof value === 'object' ? 'text' : [1] }, without: false }];
     if (typeof value === 'object' && value !== null && !Array.isArray(value) && key !== 'attributes') {
-      for (const [path, inner] of mutations(value as Record<string, unknown>)) yield [path, { ...inner, value: { ...d, [key]: inner.value } }];
+      for (const [path, inner] of mutations(value as Record<string, unknown>))
+        yield [path, { ...inner, value: { ...d, [key]: inner.value } }];
     }
   }
 }

@@ -142,4 +142,3 @@ test('whatever is lost with the WebSocket, every request is carried out once and
     expect(seen, `seed ${seed}`).toEqual(said);
   }
 });
-

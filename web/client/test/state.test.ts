@@ -12,7 +12,10 @@ describe('the room', () => {
   test('a message changes no value that was given out', () => {
     const before = after(joined);
     const kept = structuredClone({ ...before, participants: [...before.participants] });
-    reduce(before, { t: 'published', d: { participant: 'PA_bob', publication: { id: 'x', kind: 'audio', source: 'microphone', muted: false } } });
+    reduce(before, {
+      t: 'published',
+      d: { participant: 'PA_bob', publication: { id: 'x', kind: 'audio', source: 'microphone', muted: false } },
+    });
     reduce(before, { t: 'participantLeft', d: { sid: 'PA_bob', identity: 'bob', reason: 'left' } });
     expect({ ...before, participants: [...before.participants] }).toEqual(kept);
   });
