@@ -34,7 +34,7 @@ export function callStats(raw: RTCStatsReport, before: Traffic | undefined): { s
   const all = new Map<string, RTCStats>();
   raw.forEach((entry: RTCStats) => all.set(entry.id, entry));
   const pair = selected(all);
-  const local = pair?.localCandidateId === undefined ? undefined : all.get(pair.localCandidateId);
+  const local: LocalCandidate | undefined = pair?.localCandidateId === undefined ? undefined : all.get(pair.localCandidateId);
   const traffic = { at: pair?.timestamp ?? 0, sent: pair?.bytesSent ?? 0, received: pair?.bytesReceived ?? 0 };
   const seconds = before ? (traffic.at - before.at) / 1000 : 0;
   const rate = (now: number, then: number | undefined): number | undefined =>
