@@ -19,6 +19,7 @@ type Router struct {
 // order, and may block it; it must not wait for a call into the same transport.
 func (r *Router) NewTransport(name string, emit func(Event)) (*Transport, error) {
 	t := newTransport(r, r.log.With("participant", name), emit)
+	r.engine.counters.transports.Add(1)
 	r.mu.Lock()
 	open := r.transports != nil
 	if open {
@@ -27,6 +28,7 @@ func (r *Router) NewTransport(name string, emit func(Event)) (*Transport, error)
 	r.mu.Unlock()
 	if !open || !r.engine.start(t.run) {
 		r.forget(t)
+		r.engine.counters.transports.Add(-1)
 		return nil, ErrClosed
 	}
 	return t, nil

@@ -68,7 +68,6 @@ func newTransport(r *Router, log *slog.Logger, emit func(Event)) *Transport {
 		state:    StateNew,
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	r.engine.counters.transports.Add(1)
 	return t
 }
 

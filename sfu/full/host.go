@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -45,6 +46,8 @@ type Host struct {
 	api         *webrtc.API
 	certificate webrtc.Certificate
 	log         *slog.Logger
+
+	closed atomic.Bool
 }
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
@@ -80,6 +83,9 @@ func (h *Host) Advertised() []Address { return h.advertised }
 
 // Close closes the sockets. It may be called twice. Peers must be closed before.
 func (h *Host) Close() error {
+	if h.closed.Swap(true) {
+		return nil
+	}
 	var errs []error
 	if h.udp != nil {
 		errs = append(errs, h.udp.close())
