@@ -1,0 +1,124 @@
+// A real turnout server on ports of its own, and a proxy in front of it whose plug can be pulled.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const binary = resolve(import.meta.dirname, '../../../bin/turnout');
+const host = '10.9.0.1'; // the namespace's Ethernet address, see in-namespace
+
+export interface ServerOptions {
+  port?: number;
+  flags?: string[];
+  data?: string;
+}
+
+export class Server {
+  readonly url: string;
+  readonly data: string;
+  readonly log: string[] = [];
+  #process: ChildProcess | undefined;
+  readonly #options: ServerOptions;
+  readonly #port: number;
+
+  constructor(options: ServerOptions = {}) {
+    this.#options = options;
+    this.#port = options.port ?? 7880;
+    this.url = `http://127.0.0.1:${this.#port}`;
+    this.data = options.data ?? mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
+  }
+
+  async start(): Promise<void> {
+    const flags = ['dev', '--listen', `127.0.0.1:${this.#port}`, '--data', this.data];
+    flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
+    const child = spawn(binary, [...flags, ...(this.#options.flags ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
+    }
+    let exited = false;
+    child.once('exit', () => (exited = true));
+    for (let i = 0; i < 200; i++) {
+      if (exited) break;
+      const ok = await fetch(`${this.url}/readyz`).then((r) => r.ok, () => false);
+      if (ok) return;
+      await pause(50);
+    }
+    throw new Error(`turnout did not start:\n${this.log.join('')}`);
+  }
+
+  /** Sends SIGTERM and gives the exit code. */
+  async stop(): Promise<number | null> {
+    const code = await this.#end('SIGTERM');
+    if (!this.#options.data) rmSync(this.data, { recursive: true, force: true });
+    return code;
+  }
+
+  /** Pulls the plug. */
+  kill(): Promise<number | null> {
+    return this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    const done = new Promise<number | null>((end) => child.once('exit', (code) => end(code)));
+    child.kill(signal);
+    return done;
+  }
+}
+
+/** Forwards TCP to a port; cut() breaks every connection and refuses new ones until mend(). */
+export class Proxy {
+  readonly url: string;
+  readonly #server: NetServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #port: number;
+  #broken = false;
+
+  constructor(port: number, to: number) {
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#server = createServer((client) => {
+      if (this.#broken) return void client.destroy();
+      const upstream = connect(to, '127.0.0.1');
+      for (const [from, into] of [[client, upstream], [upstream, client]] as const) {
+        this.#sockets.add(from);
+        from.pipe(into);
+        from.on('error', () => into.destroy());
+        from.on('close', () => {
+          into.destroy();
+          this.#sockets.delete(from);
+        });
+      }
+    });
+  }
+
+  start(): Promise<void> {
+    return new Promise((ready) => this.#server.listen(this.#port, '127.0.0.1', ready));
+  }
+
+  cut(): void {
+    this.#broken = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.#broken = false;
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((done) => this.#server.close(done));
+  }
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((end) => setTimeout(end, ms));
+
+/** A token of the server's own key that expired a minute ago, made by the binary's own command. */
+export function expired(server: Server): string {
+  const flags = ['token', '--data', server.data, '--room', 'any', '--identity', 'late', '--ttl', '-1m'];
+  return execFileSync(binary, flags, { encoding: 'utf8' }).trim();
+}
