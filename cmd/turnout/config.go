@@ -35,7 +35,7 @@ type LogConfig struct {
 	Format string `yaml:"format" default:"text" enum:"text,json" help:"Format of a line: text or json."`
 }
 
-// Validate says what is wrong with c and what to do about it. Errors name the key.
+// Validate says what is wrong with c, which must have its secrets, and what to do about it. Errors name the key.
 func (c Config) Validate() error {
 	if c.Shutdown <= 0 {
 		return errors.New("shutdown must be longer than 0s")
@@ -45,17 +45,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("public_ip: %q is not an IP address", ip)
 		}
 	}
-	for _, section := range []struct {
-		name     string
-		validate func() error
-	}{
-		{"signaling", c.Signaling.Validate},
-		{"rtc", c.RTC.Validate},
-		{"turn", c.TURN.Validate},
-		{"datachannel", c.Datachannel.Validate},
-	} {
-		if err := section.validate(); err != nil {
-			return fmt.Errorf("%s: %w", section.name, err)
+	for _, validate := range []func() error{c.Signaling.Validate, c.RTC.Validate, c.TURN.Validate, c.Datachannel.Validate} {
+		if err := validate(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -37,9 +37,6 @@ func (o *options) BeforeApply(ctx *kong.Context) error {
 	return loadEnv(ctx.Flags())
 }
 
-// AfterApply runs when the Config is complete.
-func (o *options) AfterApply() error { return o.Config.Validate() }
-
 func loadFile(name string, into *Config) error {
 	if name == "" {
 		return nil

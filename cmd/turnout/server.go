@@ -28,6 +28,9 @@ type server struct {
 // open builds a server from the ground up: media, TURN, rooms, and the HTTP server in front of them. routes are the
 // command's own.
 func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}
 	defer func() {
 		if err != nil {

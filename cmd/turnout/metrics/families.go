@@ -38,18 +38,25 @@ func values() []value {
 	}
 }
 
-type reason struct {
+type labelled struct {
 	name, help, label string
 	from              func(Snapshot) map[string]uint64
 }
 
-// reasons are the counters with one sample for each of a fixed small set of reasons.
-func reasons() []reason {
-	return []reason{
+// counters are the families with one sample for each of a fixed small set of labels.
+func counters() []labelled {
+	return []labelled{
 		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
 		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
 		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
 		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
-		{"turnout_turn_denied_total", "TURN requests denied, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
+		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
+		{"turnout_turn_dropped_total", "Datagrams that TURN dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Dropped }},
+		{"turnout_turn_relayed_packets_total", "Datagrams relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
+			return map[string]uint64{"up": s.TURN.PacketsUp, "down": s.TURN.PacketsDown}
+		}},
+		{"turnout_turn_relayed_bytes_total", "Payload bytes relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
+			return map[string]uint64{"up": s.TURN.BytesUp, "down": s.TURN.BytesDown}
+		}},
 	}
 }

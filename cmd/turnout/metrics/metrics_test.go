@@ -85,7 +85,7 @@ func shows(s Snapshot, mark float64) bool {
 			return true
 		}
 	}
-	for _, r := range reasons() {
+	for _, r := range counters() {
 		for _, n := range r.from(s) {
 			if float64(n) == mark {
 				return true
