@@ -83,8 +83,8 @@ func TestAnAddressInUseNamesItAndTheFlagThatChangesIt(t *testing.T) {
 
 // anyPorts are the arguments of a server whose ports the system chooses.
 func anyPorts() []string {
-	const any = "127.0.0.1:0"
-	return []string{"dev", "--listen", any, "--rtc-udp", any, "--rtc-tcp", any, "--turn-udp", any, "--turn-tcp", any}
+	const free = "127.0.0.1:0"
+	return []string{"dev", "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--turn-udp", free, "--turn-tcp", free}
 }
 
 func TestDevWithoutAWritableHomeKeepsDataInATemporaryDirectory(t *testing.T) {

@@ -40,8 +40,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // commands are the command line.
 type commands struct {
-	Dev     devCommand     `cmd:"" set:"listen=127.0.0.1:7880" set:"shutdown=1s" help:"Run everything on this machine, to try it and to develop against it."`
-	Serve   serveCommand   `cmd:"" set:"listen=:7880" set:"shutdown=10s" help:"Run the server."`
+	Dev     devCommand     `kong:"cmd,set='listen=127.0.0.1:7880',set='shutdown=1s',help='Run everything on this machine, to try it and to develop against it.'"`
+	Serve   serveCommand   `kong:"cmd,set='listen=:7880',set='shutdown=10s',help='Run the server.'"`
 	Token   tokenCommand   `cmd:"" help:"Print an access token for a room."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
