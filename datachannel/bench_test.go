@@ -32,7 +32,7 @@ func (sink) Close() error           { return nil }
 // BenchmarkFanOut50 is the hub's part of delivering messages of 100 B to 50 members, without any network. One operation is
 // one message sent, thus 49 delivered.
 func BenchmarkFanOut50(b *testing.B) {
-	h := NewHub("bench", Config{Rate: 1 << 30, Burst: 1 << 30, RateBytes: 1 << 40, BurstBytes: 1 << 40}, slog.New(slog.DiscardHandler), nil)
+	h := NewHub("bench", Config{Rate: 1 << 30, Burst: 1 << 30, RateBytes: 1 << 40, BurstBytes: 1 << 40}, slog.New(slog.DiscardHandler), Services{})
 	defer h.Close()
 	const members = 50
 	var delivered atomic.Int64

@@ -100,7 +100,7 @@ type client struct {
 
 func newHub(t *testing.T, cfg Config) *Hub {
 	t.Helper()
-	h := NewHub("test", cfg, slog.New(slog.DiscardHandler), nil)
+	h := NewHub("test", cfg, slog.New(slog.DiscardHandler), Services{})
 	t.Cleanup(h.Close)
 	return h
 }

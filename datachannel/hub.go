@@ -19,6 +19,13 @@ type ServerMessage struct {
 	Payload []byte // the receiver's to keep
 }
 
+// Services are what a hub may stand on. The zero value is allowed.
+type Services struct {
+	// Serve is called for each message to the server, from the hub's goroutine, and has to return at once. With nil, such
+	// messages have no recipient.
+	Serve func(ServerMessage)
+}
+
 // Hub is one room's data.
 type Hub struct {
 	// Set at construction, never changed.
@@ -26,7 +33,7 @@ type Hub struct {
 	log   *slog.Logger
 	meter *meter
 	box   *mailbox
-	serve func(ServerMessage) // may be nil
+	with  Services
 
 	quit sync.Once
 	stop chan struct{} // closed by Close
@@ -39,12 +46,11 @@ type Hub struct {
 	scratch  []byte // one wire message
 }
 
-// NewHub starts a room's data. The name is for logs. serve is called for each message to the server, from the hub's
-// goroutine, and has to return at once; with nil, such messages have no recipient.
-func NewHub(name string, cfg Config, log *slog.Logger, serve func(ServerMessage)) *Hub {
+// NewHub starts a room's data, under the name of the room.
+func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), serve: serve,
+		cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
 		stop: make(chan struct{}), done: make(chan struct{}),
 		members: map[string]*Member{}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
 	}

@@ -34,7 +34,7 @@ func TestMessagesReachWhomTheyAreFor(t *testing.T) {
 func TestMessagesToTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got := make(chan ServerMessage, 1)
-		h := NewHub("test", Config{}, slog.New(slog.DiscardHandler), func(m ServerMessage) { got <- m })
+		h := NewHub("test", Config{}, slog.New(slog.DiscardHandler), Services{Serve: func(m ServerMessage) { got <- m }})
 		t.Cleanup(h.Close)
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		a.say(frame.Send{ID: 1, Topic: "t", To: frame.ToServer, Payload: []byte("x")})
@@ -425,7 +425,7 @@ func TestSecondJoinReplacesTheFirst(t *testing.T) {
 }
 
 func TestCloseTwiceAndUseAfterwards(t *testing.T) {
-	h := NewHub("test", Config{}, slog.New(slog.DiscardHandler), nil)
+	h := NewHub("test", Config{}, slog.New(slog.DiscardHandler), Services{})
 	m := h.Join("a", everything)
 	w := m.Attach(Reliable, &wireEnd{})
 	h.Close()

@@ -47,11 +47,11 @@ func (h *Hub) send(now time.Time, m *Member, f frame.Send) *refusal {
 const messageOverhead = 16 + frame.MaxIdentity + frame.MaxTopic
 
 func (h *Hub) sendToServer(m *Member, f frame.Send) *refusal {
-	if h.serve == nil {
+	if h.with.Serve == nil {
 		return refuse(CodeNoRecipient, "This server has no application that takes messages.")
 	}
 	h.meter.message()
-	h.serve(ServerMessage{From: m.identity, Topic: f.Topic, Payload: f.Payload})
+	h.with.Serve(ServerMessage{From: m.identity, Topic: f.Topic, Payload: f.Payload})
 	return nil
 }
 
