@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 import { type Colour, writeCamera, writeTone } from './media.js';
+import { SoundCard } from './sound.js';
 
 /** What a test needs of a page, whichever browser shows it. */
 export interface Page {
@@ -71,17 +72,21 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
 
 /** Firefox ESR by WebDriver BiDi. Its fake camera has no colour of ours, so a canvas takes the camera's place. */
 export async function openFirefox(options: BrowserOptions): Promise<Page> {
+  const sound = new SoundCard();
+  await sound.start();
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',
     headless: true,
     timeout: 60_000,
     protocolTimeout: 60_000,
+    env: { ...process.env, ...sound.env },
     extraPrefsFirefox: {
       'media.navigator.streams.fake': true,
       'media.navigator.permission.disabled': true,
       'media.peerconnection.ice.obfuscate_host_addresses': false,
       'media.autoplay.default': 0,
+      'media.autoplay.blocking_policy': 0,
       'media.gmp-manager.updateEnabled': false,
       'media.gmp-provider.enabled': false,
       'network.captive-portal-service.enabled': false,
@@ -111,7 +116,10 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
     },
     press: (key) => page.keyboard.press(key as never),
     screenshot: async (path) => void (await page.screenshot({ path: path as `${string}.png` })),
-    close: () => browser.close(),
+    close: async () => {
+      await browser.close();
+      await sound.stop();
+    },
   };
 }
 

@@ -105,15 +105,22 @@ async function lookAt({ name, source }: { name: string; source: string }): Promi
   if (!tile) return 'no tile';
   const video = tile.querySelector('video');
   if (!video || video.videoWidth === 0) return 'no picture';
-  const before = video.getVideoPlaybackQuality().totalVideoFrames;
+  let frames = 0; // Firefox counts none in getVideoPlaybackQuality for a MediaStream
+  let looking = true;
+  const count = (): void => {
+    frames++;
+    if (looking) video.requestVideoFrameCallback(count);
+  };
+  video.requestVideoFrameCallback(count);
   await new Promise((end) => setTimeout(end, 600));
+  looking = false;
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 1;
   const paint = canvas.getContext('2d');
   if (!paint) return 'no canvas';
   paint.drawImage(video, video.videoWidth / 2, video.videoHeight / 2, 2, 2, 0, 0, 1, 1);
   const [r = 0, g = 0, b = 0] = paint.getImageData(0, 0, 1, 1).data;
-  return { rgb: [r, g, b], frames: video.getVideoPlaybackQuality().totalVideoFrames - before };
+  return { rgb: [r, g, b], frames };
 }
 
 async function listenTo(name: string): Promise<string | Heard> {

@@ -1,0 +1,81 @@
+package turn
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/turnout-rtc/turnout/turn/policy"
+)
+
+// network is what is known about this machine's addresses at one time. It is immutable.
+type network struct {
+	own    []netip.Addr // of the interfaces
+	first  []netip.Addr // those that the routes to the Internet use
+	public []netip.Addr // how the outside calls this machine; empty when it needs no other name
+}
+
+func readNetwork(public []netip.Addr) (*network, error) {
+	own, err := ownAddresses()
+	if err != nil {
+		return nil, err
+	}
+	n := &network{own: own, public: public}
+	for _, v6 := range []bool{false, true} {
+		if a := primary(v6); a.IsValid() {
+			n.first = append(n.first, a)
+		}
+	}
+	return n, nil
+}
+
+func (n *network) equal(o *network) bool {
+	return slices.Equal(n.own, o.own) && slices.Equal(n.first, o.first)
+}
+
+// relayAddress is the local address of a relay for a client that came in at in; invalid when there is none of the family.
+func (n *network) relayAddress(in netip.Addr, v6 bool) netip.Addr {
+	return relayFrom(in, v6, n.own, n.first...)
+}
+
+// outside is the public name of one of our own addresses, others are returned as they are.
+func (n *network) outside(a netip.AddrPort) netip.AddrPort {
+	if len(n.public) == 0 || !slices.Contains(n.own, a.Addr()) {
+		return a
+	}
+	for _, p := range n.public {
+		if p.Is4() == a.Addr().Is4() {
+			return netip.AddrPortFrom(p, a.Port())
+		}
+	}
+	return a
+}
+
+// inside is where one of our public addresses is reached without leaving the machine: most NATs do not turn datagrams
+// around. Others are returned as they are.
+func (n *network) inside(a netip.AddrPort) netip.AddrPort {
+	if !slices.Contains(n.public, a.Addr()) || slices.Contains(n.own, a.Addr()) {
+		return a
+	}
+	if local := n.relayAddress(netip.Addr{}, a.Addr().Is6()); local.IsValid() {
+		return netip.AddrPortFrom(local, a.Port())
+	}
+	return a
+}
+
+// advertised are the addresses to hand to clients of a listener at host, which may be a wildcard.
+func (n *network) advertised(host netip.Addr) []netip.Addr {
+	switch {
+	case len(n.public) > 0:
+		return n.public
+	case host.IsUnspecified():
+		return advertised(n.own, n.first...)
+	}
+	return []netip.Addr{host}
+}
+
+// policy makes the judge of peers for this network.
+func (n *network) policy(s settings, media []netip.AddrPort, listening []uint16) *policy.Policy {
+	return policy.New(policy.Config{
+		Media: media, Allow: s.allow, Deny: s.deny, Own: append(slices.Clone(n.own), n.public...), Listening: listening,
+	})
+}
