@@ -1,6 +1,6 @@
 import type { TurnoutError } from '@turnout/client';
 import { LoaderCircle, LogIn, Mic, MicOff, Video, VideoOff } from 'lucide-react';
-import { type FormEvent, type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import { type ReactElement, type SyntheticEvent, useEffect, useState, useSyncExternalStore } from 'react';
 import { recall } from '../storage.js';
 import { nameIn } from '../token.js';
 import { Avatar } from '../ui/Avatar.js';
@@ -35,7 +35,7 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
     return () => media?.removeEventListener('devicechange', changed);
   }, [preview]);
 
-  function join(event: FormEvent): void {
+  function join(event: SyntheticEvent): void {
     event.preventDefault();
     if (trimmed && !joining) onJoin(trimmed);
   }
