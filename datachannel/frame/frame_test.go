@@ -133,3 +133,24 @@ func BenchmarkDecodeSend(b *testing.B) {
 		}
 	}
 }
+
+func TestCutPiecesMakeTheWhole(t *testing.T) {
+	for _, size := range []int{1, FragmentData, 3*FragmentData - 50, 100_000} {
+		b := Append(nil, Message{From: "a", Topic: "t", Payload: make([]byte, size)})
+		var whole []byte
+		for _, piece := range Cut(9, b) {
+			if len(piece) > MaxMessage {
+				t.Fatalf("a piece of %d bytes", len(piece))
+			}
+			raw, _, _ := Next(piece)
+			f, err := Decode(raw)
+			if err != nil || f.(Fragment).Offset != uint64(len(whole)) || f.(Fragment).ID != 9 {
+				t.Fatal(f, err)
+			}
+			whole = append(whole, f.(Fragment).Data...)
+		}
+		if !bytes.Equal(AppendRaw(nil, whole), b) {
+			t.Fatal("another frame")
+		}
+	}
+}

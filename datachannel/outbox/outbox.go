@@ -32,7 +32,7 @@ const gapFrames = 1
 
 // Outbox is what is on its way to one member. The zero value is of no use; see New.
 type Outbox struct {
-	limits Limits // never changed
+	limits Limits
 
 	counted   queue  // unacknowledged and waiting frames, in the order of their numbers
 	acked     uint64 // number of the last frame that left counted
@@ -203,3 +203,6 @@ func (o *Outbox) wake(now time.Time) {
 		o.waiting = now
 	}
 }
+
+// Limit changes the limits.
+func (o *Outbox) Limit(l Limits) { o.limits = l }

@@ -207,7 +207,7 @@ func FuzzDecodeResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		r, err := DecodeResponse(frame)
 		if err != nil {
-			asError(t, err)
+			_ = asError(t, err)
 			return
 		}
 		if again := EncodeBody(r.Message).AppendFrame(nil, r.N, r.Re); !json.Valid(again) {

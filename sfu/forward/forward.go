@@ -1,0 +1,184 @@
+// Package forward decides, packet by packet, what one slot sends.
+//
+// A slot shows one source after another, but its receiver sees a single RTP stream that never breaks: one SSRC, sequence
+// numbers without a hole of our making, timestamps and picture ids that go on. A Rewriter does that arithmetic. A History
+// remembers which packet of which source each sent one was, so that it can be sent again.
+//
+// The package does no I/O, starts no goroutine and never reads the clock.
+package forward
+
+import (
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+)
+
+// SourceID names a layer of a publication, unique within an engine. 0 is none.
+type SourceID uint64
+
+// Format says how packets of a source look and how the slot's receiver wants them.
+type Format struct {
+	Source         SourceID
+	Codec          codec.Codec
+	ClockRate      uint32 // Hz
+	PayloadType    uint8  // the receiver's
+	RTXPayloadType uint8  // the receiver's, 0 when it wants no retransmissions
+	AudioLevelID   uint8  // header extension RFC 6464 in the source's packets, 0 for none
+	DescriptorID   uint8  // AV1 dependency descriptor in the source's packets, 0 for none
+
+	Ring *packet.Ring // where the source's packets are found again, nil for nowhere
+}
+
+// In is a packet as it came from its publisher, after duplicates were removed.
+type In struct {
+	packet.Packet
+	N     uint64 // unwrapped sequence number
+	Key   bool   // a decoder can start here
+	Newer bool   // than every packet of this source before
+}
+
+// Out is a packet to be sent. Its slices belong to the In or to the scratch it was made with.
+type Out struct {
+	Marker      bool
+	PayloadType uint8
+	Seq         uint16
+	Timestamp   uint32
+	Payload     []byte
+	AudioLevel  []byte // data of the header extension, nil for none
+	Descriptor  []byte // likewise
+}
+
+// Verdict of a Rewriter on a packet.
+type Verdict uint8
+
+// What becomes of a packet.
+const (
+	Send     Verdict = iota
+	NotShown         // its source is not the one shown
+	NoKey            // the source waits for a key frame
+	Late             // from before the switch, or older than what is remembered
+	Padding          // nothing but padding: left out, and the numbers close up
+)
+
+// Rewriter is the outgoing RTP stream of one slot. It is made by NewRewriter and has one owner.
+type Rewriter struct {
+	live bool   // cur is being sent
+	wait bool   // next waits for a key frame
+	cur  stream // what is sent now
+	next *Format
+
+	started bool
+	n       uint64 // highest sequence number sent, unwrapped
+	ts      uint32 // highest timestamp sent
+	tsAt    time.Time
+	pic     uint16 // last picture id sent, 15 bits
+	tl0     uint8  // last TL0PICIDX sent
+}
+
+// NewRewriter makes a stream that starts with the given sequence number and timestamp, which should be random (RFC 3550
+// §5.1).
+func NewRewriter(seq uint16, timestamp uint32) *Rewriter {
+	return &Rewriter{n: 1<<16 + uint64(seq) - 1, ts: timestamp}
+}
+
+// Switch shows another source from its next key frame on; until then the present one goes on. A switch to the source that is
+// shown already starts it anew, after a pause of its publisher's.
+func (r *Rewriter) Switch(f Format) {
+	if r.live && r.cur.Source == f.Source {
+		r.live = false
+	}
+	r.wait, r.next = true, &f
+}
+
+// Stop shows nothing any more.
+func (r *Rewriter) Stop() { r.live, r.wait = false, false }
+
+// Waiting returns the source whose key frame is waited for, 0 for none.
+func (r *Rewriter) Waiting() SourceID {
+	if !r.wait {
+		return 0
+	}
+	return r.next.Source
+}
+
+// Forward turns in, a packet of source, into the packet to send. What has to be changed in the payload is changed in a copy
+// appended to scratch.
+func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byte) (Sent, Out, Verdict) {
+	if r.wait && source == r.next.Source {
+		if in.Key && in.Newer {
+			r.begin(now, in)
+		} else {
+			return Sent{}, Out{}, NoKey
+		}
+	}
+	if !r.live || source != r.cur.Source {
+		return Sent{}, Out{}, NotShown
+	}
+	if len(in.Payload) == 0 && r.cur.leaveOut(in.N) {
+		return Sent{}, Out{}, Padding
+	}
+	n, ok := r.cur.number(in.N)
+	if !ok {
+		return Sent{}, Out{}, Late
+	}
+	s := Sent{
+		format:    r.cur.Format,
+		n:         in.N,
+		seq:       uint16(n), //nolint:gosec // modulo 2^16 on purpose
+		timestamp: in.Timestamp + r.cur.tsDelta,
+	}
+	if n > r.n {
+		r.n = n
+		if int32(s.timestamp-r.ts) > 0 || !r.started { //nolint:gosec // modulo 2^32 on purpose
+			r.ts, r.tsAt, r.started = s.timestamp, now, true
+		}
+	}
+	r.pictures(in, &s)
+	return s, s.rebuild(&in.Packet, scratch), Send
+}
+
+// begin makes next the source that is shown, with in as its first packet.
+func (r *Rewriter) begin(now time.Time, in *In) {
+	r.live, r.wait = true, false
+	ts := r.ts
+	if r.started {
+		step := uint32(0)
+		if elapsed := now.Sub(r.tsAt); elapsed > 0 {
+			step = uint32(int64(elapsed.Seconds() * float64(r.next.ClockRate))) //nolint:gosec // modulo 2^32 on purpose
+		}
+		ts += max(step, 1)
+	}
+	r.cur = newStream(r.next, in.N, r.n+1-in.N, ts-in.Timestamp)
+}
+
+// pictures fills in the picture id and TL0PICIDX of s.
+func (r *Rewriter) pictures(in *In, s *Sent) {
+	p, ok := s.format.Codec.ReadPicture(in.Payload)
+	if !ok || p.Bits == 0 && !p.HasTL0() {
+		return
+	}
+	if p.Bits != r.cur.picBits {
+		r.cur.picBits, r.cur.picLast, r.cur.picOut = p.Bits, p.ID, r.pic+1
+		r.cur.tl0Delta = r.tl0 + 1 - p.TL0
+	}
+	steps := pictureSteps(p.ID, r.cur.picLast, p.Bits)
+	s.picture, s.hasPicture = (r.cur.picOut+uint16(steps))&0x7fff, true //nolint:gosec // modulo 2^15 on purpose
+	s.tl0 = p.TL0 + r.cur.tl0Delta
+	if steps >= 0 && in.Newer {
+		r.cur.picLast, r.cur.picOut, r.pic, r.tl0 = p.ID, s.picture, s.picture, s.tl0
+	}
+}
+
+// pictureSteps is the way from one id to another in ids of so many bits, backwards when that is shorter.
+func pictureSteps(id, from uint16, bits uint8) int {
+	if bits == 0 {
+		return 0
+	}
+	size := 1 << bits
+	d := (int(id) - int(from) + size) % size
+	if d >= size/2 {
+		d -= size
+	}
+	return d
+}
