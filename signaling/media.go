@@ -100,10 +100,11 @@ func (e mediaEvent) handle(l *loop) {
 		}
 		l.send(e.sid, shown)
 	case sfu.DataChannelOpened:
-		attach(m.data, d.Channel)
+		m.attach(d.Channel)
 	case sfu.DataChannelClosed:
-		if lane, ok := laneOf(d.Channel); ok {
-			m.data.Detach(lane, d.Channel)
+		if wire := m.wires[d.Channel]; wire != nil {
+			wire.Detach()
+			delete(m.wires, d.Channel)
 		}
 	}
 	l.removeFull()
@@ -168,12 +169,16 @@ func laneOf(c *sfu.DataChannel) (datachannel.Lane, bool) {
 }
 
 // attach joins a data channel to the data plane. Receive blocks the channel's own goroutine when the room is busy.
-func attach(m *datachannel.Member, c *sfu.DataChannel) {
+func (m *member) attach(c *sfu.DataChannel) {
 	lane, ok := laneOf(c)
 	if !ok {
 		_ = c.Close() // nobody would ever read it
 		return
 	}
-	m.Attach(lane, c)
-	c.OnMessage(func(b []byte) { m.Receive(lane, b) })
+	wire := m.data.Attach(lane, c)
+	if m.wires == nil {
+		m.wires = map[*sfu.DataChannel]*datachannel.Wire{}
+	}
+	m.wires[c] = wire
+	c.OnMessage(wire.Receive)
 }
