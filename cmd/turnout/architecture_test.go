@@ -63,7 +63,7 @@ var shells = []string{"net", "net/http", "os", "os/exec", "context", "sync", "sy
 // cores are the packages of pure decisions, as far as they exist.
 var cores = []string{
 	"signaling/protocol", "signaling/room", "signaling/auth", "datachannel/frame", "datachannel/outbox", "datachannel/presence",
-	"turn/credential", "turn/policy", "turn/quota", "sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/codec", "cmd/turnout/settings",
+	"turn/credential", "turn/policy", "sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/codec", "cmd/turnout/settings",
 }
 
 var badNames = []string{"internal", "pkg", "util", "utils", "common", "types", "models", "helpers", "misc"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/turnout-rtc/turnout/datachannel"
@@ -45,8 +46,17 @@ func (c Config) Validate() error {
 			return fmt.Errorf("public_ip: %q is not an IP address", ip)
 		}
 	}
-	for _, validate := range []func() error{c.Signaling.Validate, c.RTC.Validate, c.TURN.Validate, c.Datachannel.Validate} {
-		if err := validate(); err != nil {
+	for _, section := range []struct {
+		name     string
+		validate func() error
+	}{
+		{"signaling", c.Signaling.Validate}, {"rtc", c.RTC.Validate}, {"turn", c.TURN.Validate}, {"datachannel", c.Datachannel.Validate},
+	} {
+		err := section.validate()
+		if err != nil && !strings.HasPrefix(err.Error(), section.name+".") {
+			err = fmt.Errorf("%s: %w", section.name, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
