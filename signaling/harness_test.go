@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,7 +85,10 @@ type client struct {
 	t    *testing.T
 	ws   *websocket.Conn
 	id   uint64
+	base uint64 // last number received on an earlier WebSocket
 	self protocol.Joined
+
+	pings atomic.Int32 // received
 
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -103,6 +107,11 @@ func (h *house) dial(header http.Header) *client {
 	_ = response.Body.Close()
 	c := &client{t: h.t, ws: ws}
 	c.cond = sync.NewCond(&c.mu)
+	ws.SetPingHandler(func(string) error {
+		c.pings.Add(1)
+		_ = ws.WriteControl(websocket.PongMessage, nil, time.Now().Add(time.Second))
+		return nil
+	})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -3,6 +3,7 @@ package signaling_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/turnout-rtc/turnout/signaling"
@@ -17,7 +18,7 @@ func offer(t *testing.T, rev int, publications ...protocol.Announcement) protoco
 	if err != nil {
 		t.Fatal(err)
 	}
-	return protocol.Offer{Transport: 1, Rev: rev, SDP: string(sdp), Publications: publications}
+	return protocol.Offer{Transport: 1, Rev: rev, SDP: strings.ReplaceAll(string(sdp), "\n", "\r\n"), Publications: publications}
 }
 
 func camera(id string) protocol.Announcement {
