@@ -88,12 +88,18 @@ func (l *lossy) BindRemoteStream(_ *interceptor.StreamInfo, next interceptor.RTP
 // join makes a client with slots and a data channel. It has not negotiated yet.
 func join(t *testing.T, r *sfu.Router, audio, video int, codecs ...string) *client {
 	t.Helper()
+	return joinOver(t, r, nil, audio, video, codecs)
+}
+
+// joinOver is join with the network types of the client, nil for all.
+func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio, video int, codecs []string) *client {
+	t.Helper()
 	c := &client{t: t, events: make(chan sfu.Event, 256), audio: make(chan received, 8192), video: make(chan received, 8192)}
 	var err error
 	if c.transport, err = r.NewTransport(t.Name(), func(e sfu.Event) { c.events <- e }); err != nil {
 		t.Fatal(err)
 	}
-	c.pc = newPeerConnection(t, c, codecs)
+	c.pc = newPeerConnection(t, c, networks, codecs)
 	if _, err := c.pc.CreateDataChannel("turnout.reliable", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +133,7 @@ func join(t *testing.T, r *sfu.Router, audio, video int, codecs ...string) *clie
 	return c
 }
 
-func newPeerConnection(t *testing.T, c *client, codecs []string) *webrtc.PeerConnection {
+func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, codecs []string) *webrtc.PeerConnection {
 	t.Helper()
 	m := &webrtc.MediaEngine{}
 	if len(codecs) == 0 {
@@ -157,6 +163,9 @@ func newPeerConnection(t *testing.T, c *client, codecs []string) *webrtc.PeerCon
 	}
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)
+	if networks != nil {
+		s.SetNetworkTypes(networks)
+	}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i), webrtc.WithSettingEngine(s)).
 		NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {

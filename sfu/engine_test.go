@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/turnout-rtc/turnout/sfu"
 )
 
@@ -108,21 +110,13 @@ func TestPublicAddressesReplaceLocalOnes(t *testing.T) {
 
 func TestClientConnectsOverTCP(t *testing.T) {
 	e := newEngine(t)
-	c := join(t, e.NewRouter("room"), 1, 0)
-	a := func() sfu.Answered {
-		c.transport.Negotiate(c.offer(nil))
-		a := wait[sfu.Answered](c, nil)
-		var kept []string
-		for line := range strings.Lines(a.SDP) {
-			if !strings.HasPrefix(line, "a=candidate:") || strings.Contains(line, "tcptype") {
-				kept = append(kept, line)
-			}
-		}
-		a.SDP = strings.Join(kept, "")
-		return a
-	}()
-	c.apply(a)
+	r := e.NewRouter("room")
+	_, _, p := publisher(t, r, 'x')
+	c := joinOver(t, r, []webrtc.NetworkType{webrtc.NetworkTypeTCP4}, 0, 1, nil)
+	c.negotiate(nil)
 	c.connected()
+	c.transport.Subscribe(p)
+	c.receive(c.video, of('x'))
 }
 
 func TestClosedEngineRefusesTransports(t *testing.T) {

@@ -121,6 +121,18 @@ func (l *layer) fresh(count *counters) bool {
 	return true
 }
 
+// format is what a slot must know about the packets, but for the payload types of its receiver.
+func (l *layer) format() forward.Format {
+	return forward.Format{
+		Source:       l.id,
+		Codec:        l.source.codec,
+		ClockRate:    l.source.negotiated.ClockRate,
+		AudioLevelID: l.track.AudioLevelID,
+		DescriptorID: l.track.DescriptorID,
+		Ring:         l.ring,
+	}
+}
+
 // requestKeyFrame has the publisher's loop ask for a key frame until it comes.
 func (l *layer) requestKeyFrame() {
 	if l.keyWanted.CompareAndSwap(false, true) {

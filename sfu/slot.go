@@ -151,16 +151,9 @@ func (s *slot) retarget(l *layer) {
 		s.stream.Stop()
 		return
 	}
-	s.stream.Switch(forward.Format{
-		Source:         l.id,
-		Codec:          l.source.codec,
-		ClockRate:      l.source.negotiated.ClockRate,
-		PayloadType:    media,
-		RTXPayloadType: rtx,
-		AudioLevelID:   l.track.AudioLevelID,
-		DescriptorID:   l.track.DescriptorID,
-		Ring:           l.ring,
-	})
+	f := l.format()
+	f.PayloadType, f.RTXPayloadType = media, rtx
+	s.stream.Switch(f)
 }
 
 // pictureLost is the receiver's wish for a key frame.

@@ -89,7 +89,7 @@ func TestCoturnClientLosesNothing(t *testing.T) {
 
 func TestCoturnClientIsRefused(t *testing.T) {
 	closed := loopback()
-	closed.AllowPeers = nil
+	closed.Relay.Allow = nil
 	strict, open := start(t, closed), start(t, loopback())
 	peer := echoPair(t)
 	type refusal struct {

@@ -18,7 +18,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func loopback() Config {
 	return Config{
 		Enabled: true, UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Realm: "test", Secret: "north",
-		AllowPeers: []string{"127.0.0.0/8"},
+		Relay:  Relay{Allow: []string{"127.0.0.0/8"}},
+		Limits: Limits{AllocationsPerUser: -1, AllocationsPerSource: -1, ConnectionsPerSource: -1},
 	}
 }
 
@@ -204,4 +205,16 @@ func silent(t *testing.T) (c *net.UDPConn, heard func() bool) {
 		_, _, err := c.ReadFromUDPAddrPort(make([]byte, 10))
 		return err == nil
 	}
+}
+
+// listensAt is where a server listens for a kind of transport.
+func listensAt(t *testing.T, s *Server, kind string) netip.AddrPort {
+	t.Helper()
+	for _, l := range s.listening {
+		if l.kind == kind {
+			return l.at
+		}
+	}
+	t.Fatalf("nothing listens for %s", kind)
+	return netip.AddrPort{}
 }

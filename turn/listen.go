@@ -1,69 +1,48 @@
 package turn
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 )
 
-// hostPort reads a listen address. No host is the wildcard, an invalid Addr.
-func hostPort(addr string) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	n, err := net.LookupPort("udp", port)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	ip := netip.IPv6Unspecified()
-	switch host {
-	case "":
-	case "localhost":
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	default:
-		if ip, err = netip.ParseAddr(host); err != nil {
-			return netip.AddrPort{}, err
-		}
-	}
-	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil //nolint:gosec // LookupPort checked it
-}
+var (
+	errNoAddress = errors.New("this machine has no address of that kind")
+	errNoCert    = errors.New("TLS needs a certificate: set turn.tls.cert and turn.tls.key")
+)
 
 // portTries is how often another port is tried when port 0 was asked for and the one found is taken at another address.
 const portTries = 20
 
-// openUDP opens a socket for each address that the configuration stands for, all at one port.
-func (s *Server) openUDP() error {
-	host, err := hostPort(s.cfg.UDP)
-	if err != nil {
-		return fmt.Errorf("turn.udp %q: %w", s.cfg.UDP, err)
-	}
+// openUDP opens sockets for each address that host stands for, all at one port.
+func (s *Server) openUDP(host netip.AddrPort) error {
 	for try := 0; ; try++ {
 		opened, port, err := s.bindAll(host)
 		if err == nil {
-			return s.serveUDP(netip.AddrPortFrom(host.Addr(), port), opened)
+			s.listens(listening{kind: kindUDP, at: netip.AddrPortFrom(host.Addr(), port)})
+			return s.addAll(opened)
 		}
-		for _, t := range opened {
-			_ = t.close()
-		}
+		closeAll(opened)
 		if host.Port() != 0 || try == portTries || !errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("turn.udp %q: %w", s.cfg.UDP, err)
+			return err
 		}
 	}
 }
 
-func (s *Server) bindAll(host netip.AddrPort) (opened []*udpTransport, port uint16, err error) {
+func (s *Server) bindAll(host netip.AddrPort) (opened []*net.UDPConn, port uint16, err error) {
 	port = host.Port()
 	for _, a := range s.network.Load().listening(host.Addr()) {
-		t, err := listenUDP(netip.AddrPortFrom(a, port))
+		more, err := s.bind(netip.AddrPortFrom(a, port))
+		opened = append(opened, more...)
 		if err != nil {
 			return opened, port, err
 		}
-		opened = append(opened, t)
-		port = addrPort(t.local()).Port()
+		port = addrPort(more[0].LocalAddr()).Port()
 	}
 	if len(opened) == 0 {
 		return nil, port, errNoAddress
@@ -71,91 +50,124 @@ func (s *Server) bindAll(host netip.AddrPort) (opened []*udpTransport, port uint
 	return opened, port, nil
 }
 
-var errNoAddress = errors.New("this machine has no address of that kind")
+// bind opens the configured number of sockets at one address.
+func (s *Server) bind(at netip.AddrPort) (opened []*net.UDPConn, err error) {
+	n := s.settings.Load().Relay.Sockets
+	for range n {
+		conn, err := listenUDP(s.ctx, at, n > 1)
+		if err != nil {
+			return opened, err
+		}
+		opened = append(opened, conn)
+		at = addrPort(conn.LocalAddr())
+	}
+	return opened, nil
+}
 
-func (s *Server) serveUDP(host netip.AddrPort, opened []*udpTransport) error {
-	s.mu.Lock()
-	s.udpHost = host
-	s.mu.Unlock()
-	for i, t := range opened {
-		if err := s.addUDP(t); err != nil {
-			for _, rest := range opened[i+1:] {
-				_ = rest.close()
-			}
+func listenUDP(ctx context.Context, at netip.AddrPort, shared bool) (*net.UDPConn, error) {
+	var lc net.ListenConfig
+	if shared {
+		lc.Control = sharePort
+	}
+	pc, err := lc.ListenPacket(ctx, udpNetwork(at.Addr()), at.String())
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := pc.(*net.UDPConn)
+	if !ok {
+		_ = pc.Close()
+		return nil, errors.ErrUnsupported
+	}
+	_ = conn.SetReadBuffer(listenBuffer)
+	_ = conn.SetWriteBuffer(listenBuffer)
+	return conn, nil
+}
+
+func closeAll(conns []*net.UDPConn) {
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+func (s *Server) addAll(conns []*net.UDPConn) error {
+	for i, c := range conns {
+		if err := s.add(s.packets(c), kindUDP, addrPort(c.LocalAddr())); err != nil {
+			closeAll(conns[i+1:])
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) addUDP(t *udpTransport) error {
-	s.mu.Lock()
-	s.udp[addrPort(t.local()).Addr()] = true
-	s.mu.Unlock()
-	return s.add(t)
-}
-
 // followUDP opens sockets for addresses that are new and closes those of addresses that are gone.
 func (s *Server) followUDP() error {
+	var errs []error
 	s.mu.Lock()
-	host, have := s.udpHost, s.udp
-	var gone []*socket
-	want := s.network.Load().listening(host.Addr())
-	for k := range s.sockets {
-		a := addrPort(k.LocalAddr()).Addr()
-		if _, udp := k.transport.(*udpTransport); udp && !slices.Contains(want, a) {
-			gone = append(gone, k)
-			delete(have, a)
+	all := slices.Clone(s.listening)
+	s.mu.Unlock()
+	for _, l := range all {
+		if l.kind == kindUDP && l.at.Addr().IsUnspecified() {
+			errs = append(errs, s.follow(l.at))
 		}
 	}
-	want = slices.DeleteFunc(want, func(a netip.Addr) bool { return have[a] })
-	s.mu.Unlock()
-	if !host.IsValid() {
-		return nil
+	return errors.Join(errs...)
+}
+
+func (s *Server) follow(host netip.AddrPort) error {
+	want := s.network.Load().listening(host.Addr())
+	have := map[netip.Addr]bool{}
+	var gone []*socket
+	s.mu.Lock()
+	for k := range s.sockets {
+		switch {
+		case k.kind != kindUDP || k.local.Port() != host.Port():
+		case slices.Contains(want, k.local.Addr()):
+			have[k.local.Addr()] = true
+		default:
+			gone = append(gone, k)
+		}
 	}
+	s.mu.Unlock()
 	for _, k := range gone {
 		_ = k.Close()
 	}
 	var errs []error
 	for _, a := range want {
-		t, err := listenUDP(netip.AddrPortFrom(a, host.Port()))
-		if err == nil {
-			err = s.addUDP(t)
+		if have[a] {
+			continue
 		}
-		errs = append(errs, err)
+		opened, err := s.bind(netip.AddrPortFrom(a, host.Port()))
+		errs = append(errs, err, s.addAll(opened))
 	}
 	return errors.Join(errs...)
 }
 
-// listening are the addresses to open a socket at for a configured host.
-func (n *network) listening(host netip.Addr) []netip.Addr {
-	if !host.IsUnspecified() {
-		return []netip.Addr{host}
+func (s *Server) openTCP(host netip.AddrPort) error { return s.openStream(host, kindTCP, nil) }
+
+func (s *Server) openTLS(host netip.AddrPort) error {
+	cfg := s.settings.Load()
+	if s.getCert == nil {
+		if cfg.TLS.Cert == "" {
+			return errNoCert
+		}
+		files, err := loadCert(cfg.TLS.Cert, cfg.TLS.Key, s.log)
+		if err != nil {
+			return err
+		}
+		s.cert.Store(files)
 	}
-	list := bindable(n.own)
-	if host.Is4() { // 0.0.0.0 asks for IPv4, no host or [::] for both
-		list = slices.DeleteFunc(list, netip.Addr.Is6)
-	}
-	return list
+	return s.openStream(host, kindTLS, &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12})
 }
 
-func (s *Server) openTCP() error {
-	host, err := hostPort(s.cfg.TCP)
-	if err != nil {
-		return fmt.Errorf("turn.tcp %q: %w", s.cfg.TCP, err)
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if s.getCert != nil {
+		return s.getCert(hello)
 	}
-	l, err := s.listen(host)
-	if err != nil {
-		return fmt.Errorf("turn.tcp %q: %w", s.cfg.TCP, err)
-	}
-	s.mu.Lock()
-	s.tcpHost = netip.AddrPortFrom(host.Addr(), addrPort(l.Addr()).Port())
-	s.mu.Unlock()
-	return nil
+	return s.cert.Load().get(time.Now()), nil
 }
 
-// listen accepts streams at host.
-func (s *Server) listen(host netip.AddrPort) (net.Listener, error) {
+// openStream accepts connections at host.
+func (s *Server) openStream(host netip.AddrPort, kind string, config *tls.Config) error {
 	network := "tcp"
 	if host.Addr().Is4() {
 		network = "tcp4"
@@ -163,12 +175,16 @@ func (s *Server) listen(host netip.AddrPort) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(s.ctx, network, host.String())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w := &listener{Listener: l, srv: s}
-	s.mu.Lock()
-	s.listeners = append(s.listeners, w)
-	s.mu.Unlock()
+	w := &listener{Listener: l, srv: s, tls: config}
+	s.listens(listening{kind: kind, at: netip.AddrPortFrom(host.Addr(), addrPort(l.Addr()).Port()), listener: w})
 	s.running.Go(w.serve)
-	return l, nil
+	return nil
+}
+
+func (s *Server) listens(l listening) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listening = append(s.listening, l)
 }

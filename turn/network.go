@@ -14,7 +14,7 @@ type network struct {
 	public []netip.Addr // how the outside calls this machine; empty when it needs no other name
 }
 
-func readNetwork(public []netip.Addr) (*network, error) {
+func findNetwork(public []netip.Addr) (*network, error) {
 	own, err := ownAddresses()
 	if err != nil {
 		return nil, err
@@ -26,10 +26,6 @@ func readNetwork(public []netip.Addr) (*network, error) {
 		}
 	}
 	return n, nil
-}
-
-func (n *network) equal(o *network) bool {
-	return slices.Equal(n.own, o.own) && slices.Equal(n.first, o.first)
 }
 
 // relayAddress is the local address of a relay for a client that came in at in; invalid when there is none of the family.
@@ -73,9 +69,66 @@ func (n *network) advertised(host netip.Addr) []netip.Addr {
 	return []netip.Addr{host}
 }
 
+// listening are the addresses to open a socket at for a configured host.
+func (n *network) listening(host netip.Addr) []netip.Addr {
+	if !host.IsUnspecified() {
+		return []netip.Addr{host}
+	}
+	list := bindable(n.own)
+	if host.Is4() { // 0.0.0.0 asks for IPv4, no host or [::] for both
+		list = slices.DeleteFunc(list, netip.Addr.Is6)
+	}
+	return list
+}
+
 // policy makes the judge of peers for this network.
-func (n *network) policy(s settings, media []netip.AddrPort, listening []uint16) *policy.Policy {
+func (n *network) policy(s *settings, media []netip.AddrPort, listening []uint16) *policy.Policy {
 	return policy.New(policy.Config{
 		Media: media, Allow: s.allow, Deny: s.deny, Own: append(slices.Clone(n.own), n.public...), Listening: listening,
+		MediaOnly: s.Relay.Mode == relaySelf, LowPorts: s.Relay.NoLow,
 	})
 }
+
+// readNetwork looks at the machine's addresses, and makes the policy that follows from them and the settings.
+func (s *Server) readNetwork() {
+	cfg := s.settings.Load()
+	n, err := findNetwork(cfg.public)
+	if err != nil {
+		s.log.Warn("turn: this machine's addresses cannot be read", "error", err)
+		return
+	}
+	s.network.Store(n)
+	s.renewPolicy()
+}
+
+// renewPolicy makes the policy that follows from the network and the settings.
+func (s *Server) renewPolicy() {
+	s.mu.Lock()
+	var ports []uint16
+	for _, l := range s.listening {
+		ports = append(ports, l.at.Port())
+	}
+	s.mu.Unlock()
+	s.policy.Store(s.network.Load().policy(s.settings.Load(), s.media, ports))
+}
+
+// live says whether one of our relays is at an address, by its local or its public name.
+func (s *Server) live(a netip.AddrPort) bool { return s.relayAt(a) != nil }
+
+// relayAt finds the relay at an address, nil when there is none.
+func (s *Server) relayAt(a netip.AddrPort) *relay {
+	s.relayMu.RLock()
+	defer s.relayMu.RUnlock()
+	return s.relayed[a]
+}
+
+// inside is where a peer is reached from here.
+func (s *Server) inside(a netip.AddrPort) netip.AddrPort {
+	if r := s.relayAt(a); r != nil {
+		return r.local
+	}
+	return s.network.Load().inside(a)
+}
+
+// outside is the name by which clients know an address.
+func (s *Server) outside(a netip.AddrPort) netip.AddrPort { return s.network.Load().outside(a) }

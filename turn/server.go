@@ -7,6 +7,7 @@ package turn
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/turn/policy"
+	"github.com/turnout-rtc/turnout/turn/quota"
 )
 
 // ICEServer is an RTCIceServer (W3C WebRTC §4.2.4).
@@ -27,31 +29,70 @@ type ICEServer struct {
 
 // Server is a running TURN server.
 type Server struct {
-	// Set at construction, never changed.
-	cfg   settings
-	log   *slog.Logger
-	media []netip.AddrPort
-	ports *portRange
-	stop  context.CancelFunc
-	ctx   context.Context //nolint:containedctx // ends the server's own goroutines
+	wiring // Set at construction, never changed.
+	state
 
-	network atomic.Pointer[network]
-	policy  atomic.Pointer[policy.Policy]
-	count   counters
+	count       counters
+	holdings    *quota.Holdings // allocations
+	connections *quota.Holdings // TCP and TLS connections
+	revoked     revocations
+	draining    atomic.Bool
 
 	mu        sync.Mutex
-	sockets   map[*socket]bool    // Guarded by mu.
-	listeners []*listener         // Guarded by mu.
-	udp       map[netip.Addr]bool // Guarded by mu: the addresses that have a socket
-	udpHost   netip.AddrPort      // Guarded by mu: what is listened on, with the port that was found
-	tcpHost   netip.AddrPort      // Guarded by mu
+	sockets   map[*socket]bool // Guarded by mu.
+	listening []listening      // Guarded by mu.
 
-	running sync.WaitGroup // sockets, relays, and our own goroutines
+	relayMu sync.RWMutex
+	relays  map[*relay]bool           // Guarded by relayMu.
+	relayed map[netip.AddrPort]*relay // Guarded by relayMu: by local and by public address
+
+	running  sync.WaitGroup // sockets, relays, and our own goroutines
+	reloadMu sync.Mutex     // one Reload at a time
+}
+
+// wiring is what a server was made with.
+type wiring struct {
+	log      *slog.Logger
+	media    []netip.AddrPort
+	handover Handover
+	getCert  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	portable bool // no batches, whatever the system offers
+	ports    *portRange
+	buffers  *sync.Pool         // of *[relayBuf]byte, for Deliver
+	ctx      context.Context    //nolint:containedctx // ends the server's own goroutines
+	stop     context.CancelFunc // ends ctx
+}
+
+// state is what may be replaced while the server runs.
+type state struct {
+	settings   atomic.Pointer[settings]
+	network    atomic.Pointer[network]
+	policy     atomic.Pointer[policy.Policy]
+	challenges atomic.Pointer[quota.Sources] // unauthorized answers
+	cert       atomic.Pointer[certFiles]     // nil without certificate files
+}
+
+// listening is an address that the server listens on. A wildcard keeps its unspecified address, with the port that was found.
+type listening struct {
+	kind     string
+	at       netip.AddrPort
+	listener *listener // nil for UDP
+}
+
+// Option is something that the house hands to the server.
+type Option func(*wiring)
+
+// WithHandover makes the mode "self" hand datagrams over in memory instead of opening relay ports.
+func WithHandover(h Handover) Option { return func(w *wiring) { w.handover = h } }
+
+// WithCertificates gives the TLS listener its certificates, instead of files.
+func WithCertificates(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) Option {
+	return func(w *wiring) { w.getCert = get }
 }
 
 // New opens the sockets of cfg and serves. allow are the addresses that may always be relayed to: the SFU's own. An
 // unspecified address among them stands for every address of this machine, port 0 for every port.
-func New(cfg Config, allow []netip.AddrPort, log *slog.Logger) (*Server, error) {
+func New(cfg Config, allow []netip.AddrPort, log *slog.Logger, options ...Option) (*Server, error) {
 	parsed, err := cfg.parse()
 	if err != nil {
 		return nil, err
@@ -60,35 +101,49 @@ func New(cfg Config, allow []netip.AddrPort, log *slog.Logger) (*Server, error) 
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		cfg: parsed, log: log, media: allow, ports: newPortRange(parsed.MinPort, parsed.MaxPort),
-		sockets: map[*socket]bool{}, udp: map[netip.Addr]bool{},
+		wiring: wiring{
+			log: log, media: allow, ports: newPortRange(parsed.Relay.MinPort, parsed.Relay.MaxPort),
+			buffers: &sync.Pool{New: func() any { return new([relayBuf]byte) }},
+		},
+		holdings: quota.NewHoldings(), connections: quota.NewHoldings(),
+		sockets: map[*socket]bool{}, relays: map[*relay]bool{}, relayed: map[netip.AddrPort]*relay{},
+	}
+	for _, o := range options {
+		o(&s.wiring)
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	n, err := readNetwork(parsed.public)
+	s.settings.Store(parsed)
+	s.challenges.Store(parsed.challengeTable())
+	n, err := findNetwork(parsed.public)
 	if err != nil {
 		return nil, fmt.Errorf("turn: reading this machine's addresses: %w", err)
 	}
 	s.network.Store(n)
-	s.renewPolicy()
-	if !parsed.Enabled {
-		return s, nil
-	}
-	if err := s.open(); err != nil {
+	if err := s.open(parsed); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) open() error {
-	if s.cfg.UDP != "" {
-		if err := s.openUDP(); err != nil {
-			return err
-		}
+func (s *Server) open(cfg *settings) error {
+	s.renewPolicy()
+	if !cfg.Enabled {
+		return nil
 	}
-	if s.cfg.TCP != "" {
-		if err := s.openTCP(); err != nil {
-			return err
+	for _, l := range []struct {
+		name, addr string
+		open       func(netip.AddrPort) error
+	}{{"turn.udp", cfg.UDP, s.openUDP}, {"turn.tcp", cfg.TCP, s.openTCP}, {"turn.tls.listen", cfg.TLS.Listen, s.openTLS}} {
+		if l.addr == "" {
+			continue
+		}
+		host, err := hostPort(l.addr)
+		if err == nil {
+			err = l.open(host)
+		}
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", l.name, l.addr, err)
 		}
 	}
 	s.renewPolicy()
@@ -108,49 +163,17 @@ func (s *Server) watch() {
 		case <-s.ctx.Done():
 			return
 		case <-tick.C:
-			s.refresh()
+			s.readNetwork()
+			if err := s.followUDP(); err != nil {
+				s.log.Warn("turn: an address of this machine has no socket", "error", err)
+			}
 		}
 	}
 }
-
-func (s *Server) refresh() {
-	n, err := readNetwork(s.cfg.public)
-	if err != nil || n.equal(s.network.Load()) {
-		return
-	}
-	s.network.Store(n)
-	s.renewPolicy()
-	if err := s.followUDP(); err != nil {
-		s.log.Warn("turn: an address of this machine has no socket", "error", err)
-	}
-}
-
-func (s *Server) renewPolicy() {
-	s.mu.Lock()
-	var ports []uint16
-	for _, h := range []netip.AddrPort{s.udpHost, s.tcpHost} {
-		if h.IsValid() {
-			ports = append(ports, h.Port())
-		}
-	}
-	s.mu.Unlock()
-	s.policy.Store(s.network.Load().policy(s.cfg, s.media, ports))
-}
-
-func (s *Server) judge(p *policy.Policy, peer netip.AddrPort) policy.Reason {
-	return p.Peer(peer, s.ports.live)
-}
-
-func (s *Server) relayAddress(in netip.Addr, v6 bool) netip.Addr {
-	return s.network.Load().relayAddress(in, v6)
-}
-
-func (s *Server) outside(a netip.AddrPort) netip.AddrPort { return s.network.Load().outside(a) }
-func (s *Server) inside(a netip.AddrPort) netip.AddrPort  { return s.network.Load().inside(a) }
 
 // add starts a socket over t, which it owns from now on.
-func (s *Server) add(t transport) error {
-	k := newSocket(s, t)
+func (s *Server) add(t transport, kind string, local netip.AddrPort) error {
+	k := newSocket(s, t, kind, local)
 	s.mu.Lock()
 	closed := s.ctx.Err() != nil
 	if !closed {
@@ -175,60 +198,51 @@ func (s *Server) remove(k *socket) {
 	delete(s.sockets, k)
 }
 
-// ICEServers mints credentials for a user that are valid for the configured time: one entry for STUN, one for TURN.
-func (s *Server) ICEServers(user string) (servers []ICEServer, expires time.Time) {
-	expires = time.Now().Add(s.cfg.TTL).Truncate(time.Second)
-	stun, turn := s.urls()
-	if len(stun) > 0 {
-		servers = append(servers, ICEServer{URLs: stun})
-	}
-	if len(turn) > 0 {
-		name, password := s.cfg.keys.Mint(user, expires)
-		servers = append(servers, ICEServer{URLs: turn, Username: name, Credential: password})
-	}
-	return servers, expires
+// remember and forget keep the books about a relay.
+
+func (s *Server) remember(r *relay) {
+	s.count.allocations.Add(1)
+	s.count.allocationsTotal.Add(1)
+	s.relayMu.Lock()
+	defer s.relayMu.Unlock()
+	s.relays[r] = true
+	s.relayed[r.local], s.relayed[r.relayed] = r, r
 }
 
-// Advertised lists the URLs under which the server can be reached.
-func (s *Server) Advertised() []string {
-	stun, turn := s.urls()
-	return append(stun, turn...)
-}
-
-func (s *Server) urls() (stun, turn []string) {
-	s.mu.Lock()
-	udp, tcp := s.udpHost, s.tcpHost
-	s.mu.Unlock()
-	n := s.network.Load()
-	list := func(h netip.AddrPort, format string) (urls []string) {
-		if !h.IsValid() {
-			return nil
-		}
-		for _, a := range n.advertised(h.Addr()) {
-			urls = append(urls, fmt.Sprintf(format, netip.AddrPortFrom(a, h.Port())))
-		}
-		return urls
-	}
-	stun = list(udp, "stun:%s")
-	turn = append(list(udp, "turn:%s?transport=udp"), list(tcp, "turn:%s?transport=tcp")...)
-	return stun, turn
+func (s *Server) forget(r *relay) {
+	s.relayMu.Lock()
+	delete(s.relays, r)
+	delete(s.relayed, r.local)
+	delete(s.relayed, r.relayed)
+	s.relayMu.Unlock()
+	s.holdings.Release(r.user, r.client.Addr())
+	s.count.allocations.Add(-1)
 }
 
 // Stats are counters since the start, safe to read at any time.
-func (s *Server) Stats() Stats { return s.count.stats() }
+func (s *Server) Stats() Stats {
+	st := s.count.stats()
+	st.RelayPortsFree = s.ports.free()
+	if c := s.cert.Load(); c != nil {
+		st.CertNotAfter = c.notAfter()
+	}
+	return st
+}
 
 // Close ends every allocation and waits. It may be called twice.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.stop()
-	listeners := s.listeners
+	listening := s.listening
 	sockets := make([]*socket, 0, len(s.sockets))
 	for k := range s.sockets {
 		sockets = append(sockets, k)
 	}
 	s.mu.Unlock()
-	for _, l := range listeners {
-		_ = l.Close()
+	for _, l := range listening {
+		if l.listener != nil {
+			_ = l.listener.Close()
+		}
 	}
 	for _, k := range sockets {
 		_ = k.Close()

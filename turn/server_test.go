@@ -42,7 +42,7 @@ func TestAnswersBinding(t *testing.T) {
 
 func TestRelaysOverIPv6(t *testing.T) {
 	cfg := loopback()
-	cfg.UDP, cfg.TCP, cfg.AllowPeers = "[::1]:0", "[::1]:0", []string{"::1"}
+	cfg.UDP, cfg.TCP, cfg.Relay.Allow = "[::1]:0", "[::1]:0", []string{"::1"}
 	s := start(t, cfg)
 	peer := echo(t, "[::1]:0")
 	for _, network := range []string{"udp", "tcp"} {
@@ -86,7 +86,7 @@ func TestOnlyTheMediaAddressIsReachable(t *testing.T) {
 	peer := echo(t, "127.0.0.1:0")
 	other, heard := silent(t)
 	cfg := loopback()
-	cfg.AllowPeers = nil
+	cfg.Relay.Allow = nil
 	s := start(t, cfg, addrPort(peer.LocalAddr()))
 	for _, network := range []string{"udp", "tcp"} {
 		c := dial(t, s, network, "alice")
@@ -116,7 +116,7 @@ func TestWildcardServesEveryAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range own {
-		cfg.AllowPeers = append(cfg.AllowPeers, a.String())
+		cfg.Relay.Allow = append(cfg.Relay.Allow, a.String())
 	}
 	s := start(t, cfg)
 	port := strings.TrimSuffix(serverAddr(t, s, "udp"), "?transport=udp")
@@ -146,7 +146,7 @@ func TestICEServersHaveOneEntryEach(t *testing.T) {
 	if len(servers) != 2 || servers[0].Username != "" || servers[1].Credential == "" {
 		t.Fatalf("%+v", servers)
 	}
-	udp, tcp := s.udpHost.Port(), s.tcpHost.Port()
+	udp, tcp := listensAt(t, s, kindUDP).Port(), listensAt(t, s, kindTCP).Port()
 	want := []string{
 		"stun:" + netip.AddrPortFrom(netip.MustParseAddr("203.0.113.7"), udp).String(),
 		"stun:" + netip.AddrPortFrom(netip.MustParseAddr("2001:db8::7"), udp).String(),
@@ -169,13 +169,13 @@ func TestPublicAddressIsReachedFromInside(t *testing.T) {
 	public := netip.MustParseAddr("203.0.113.7")
 	media := netip.AddrPortFrom(public, addrPort(peer.LocalAddr()).Port())
 	cfg := loopback()
-	cfg.AllowPeers, cfg.Public = nil, []string{public.String()}
+	cfg.Relay.Allow, cfg.Public = nil, []string{public.String()}
 	s := start(t, cfg, media)
 	// The test machine's routes are not known: the only own address is loopback.
 	s.network.Store(&network{own: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, public: []netip.Addr{public}})
 	s.renewPolicy()
 	servers, _ := s.ICEServers("alice")
-	relay := allocate(t, dialAs(t, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), s.udpHost.Port()).String(), "udp", servers[1].Username, servers[1].Credential))
+	relay := allocate(t, dialAs(t, listensAt(t, s, kindUDP).String(), "udp", servers[1].Username, servers[1].Credential))
 	if got := addrPort(relay.LocalAddr()).Addr(); got != public {
 		t.Errorf("relayed address %v, want %v", got, public)
 	}

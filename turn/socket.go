@@ -1,30 +1,33 @@
 package turn
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
-	"github.com/pion/stun/v4"
 	pion "github.com/pion/turn/v5"
 
 	"github.com/turnout-rtc/turnout/turn/frame"
-	"github.com/turnout-rtc/turnout/turn/policy"
 )
 
 // transport is how the clients of a socket are reached: a UDP socket with many clients, or a stream with one.
 type transport interface {
 	// read returns one message of a client, in p. It fails only when the transport has ended.
 	read(p []byte) (n int, from netip.AddrPort, err error)
-	// write sends one message. It may be called by several goroutines.
+	// write sends one message. Several goroutines may call it.
 	write(b []byte, to netip.AddrPort) error
-	// stream says whether messages are padded to four bytes.
-	stream() bool
-	local() net.Addr
+	// hold says whether the client has an allocation, so that a stream without one can be ended.
+	hold(allocated bool)
 	close() error
 }
+
+// Kinds of transport, as they appear in Allocation.
+const (
+	kindUDP = "udp"
+	kindTCP = "tcp"
+	kindTLS = "tls"
+)
 
 // socket is one transport with the pion server that speaks for it. pion does what is asked once and answered: allocations,
 // permissions, channels and their life times. Data goes past it. Each transport has a pion server of its own, so that all
@@ -33,6 +36,8 @@ type socket struct {
 	// Set at construction, never changed.
 	srv       *Server
 	transport transport
+	kind      string
+	local     netip.AddrPort
 
 	mu     sync.RWMutex
 	relays map[netip.AddrPort]*relay // Guarded by mu: by client
@@ -41,23 +46,14 @@ type socket struct {
 	ended sync.Once
 }
 
-// request is the STUN message that pion is working on.
-type request struct {
-	from      netip.AddrPort
-	raw       []byte         // valid until the next read
-	key       []byte         // of the message integrity, once a user was named
-	authentic bool           // the integrity was right
-	refusal   stun.ErrorCode // what we refuse it with; 0 when pion decides
-}
-
-func newSocket(srv *Server, t transport) *socket {
-	return &socket{srv: srv, transport: t, relays: map[netip.AddrPort]*relay{}}
+func newSocket(srv *Server, t transport, kind string, local netip.AddrPort) *socket {
+	return &socket{srv: srv, transport: t, kind: kind, local: local, relays: map[netip.AddrPort]*relay{}}
 }
 
 // serve starts the pion server, whose read loop ends when the transport does.
 func (s *socket) serve() error {
 	_, err := pion.NewServer(pion.ServerConfig{
-		Realm:         s.srv.cfg.Realm,
+		Realm:         s.srv.settings.Load().Realm,
 		LoggerFactory: logFactory{s.srv.log},
 		AuthHandler:   s.authenticate,
 		EventHandler:  s.events(),
@@ -69,15 +65,19 @@ func (s *socket) serve() error {
 	return err
 }
 
+// stream says whether messages are padded to four bytes.
+func (s *socket) stream() bool { return s.kind != kindUDP }
+
 // ReadFrom gives pion the next request. Data is relayed here and never returned.
 func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
+	s.settle()
 	for {
 		n, from, err := s.transport.read(p)
 		if err != nil {
 			s.end()
 			return 0, nil, net.ErrClosed
 		}
-		if s.data(p[:n], from) {
+		if s.data(time.Now(), p[:n], from) || s.loop(from) {
 			continue
 		}
 		s.req = request{from: from, raw: p[:n]}
@@ -94,47 +94,53 @@ func (s *socket) end() {
 	})
 }
 
-// data relays b if it is ChannelData or a Send indication, and says whether it was.
-func (s *socket) data(b []byte, from netip.AddrPort) bool {
-	if frame.IsChannel(b) {
-		s.channelData(b, from)
-		return true
-	}
-	addr, payload, ok := frame.Send(b)
-	if !ok {
+// loop says whether a request comes out of one of our own relays, which only somebody who builds a loop would do.
+func (s *socket) loop(from netip.AddrPort) bool {
+	if s.srv.relayAt(from) == nil {
 		return false
 	}
-	r := s.relay(from)
-	if r == nil {
-		s.srv.count.drop(dropNoAllocation)
-		return true
-	}
-	to, why, ok := r.sendPeer(addr)
-	if !ok {
-		s.srv.count.drop(why)
-		return true
-	}
-	r.send(payload, to)
+	s.srv.count.drop(dropLoop)
 	return true
 }
 
-func (s *socket) channelData(b []byte, from netip.AddrPort) {
-	channel, payload, ok := frame.Channel(b)
-	if !ok {
-		s.srv.count.drop(dropMalformed)
-		return
-	}
-	r := s.relay(from)
-	if r == nil {
-		s.srv.count.drop(dropNoAllocation)
-		return
-	}
-	to, why, ok := r.channelPeer(channel)
-	if !ok {
+// data relays b if it is ChannelData or a Send indication, and says whether it was.
+func (s *socket) data(now time.Time, b []byte, from netip.AddrPort) bool {
+	r, to, payload, why, ok, isData := s.route(now, b, from)
+	switch {
+	case !isData:
+		return false
+	case !ok:
 		s.srv.count.drop(why)
-		return
+	default:
+		r.send(payload, to)
 	}
-	r.send(payload, to)
+	return true
+}
+
+// route says through which relay and where the payload of b goes, if b is data at all.
+func (s *socket) route(now time.Time, b []byte, from netip.AddrPort) (
+	r *relay, to netip.AddrPort, payload []byte, why drop, ok, isData bool,
+) {
+	if frame.IsChannel(b) {
+		channel, payload, whole := frame.Channel(b)
+		if !whole {
+			return nil, to, nil, dropMalformed, false, true
+		}
+		if r = s.relay(from); r == nil {
+			return nil, to, nil, dropNoAllocation, false, true
+		}
+		to, why, ok = r.toChannel(now, channel, len(payload))
+		return r, to, payload, why, ok, true
+	}
+	addr, payload, isData := frame.Send(b)
+	if !isData {
+		return nil, to, nil, 0, false, false
+	}
+	if r = s.relay(from); r == nil {
+		return nil, to, nil, dropNoAllocation, false, true
+	}
+	to, why, ok = r.toPeer(now, addr, len(payload))
+	return r, to, payload, why, ok, true
 }
 
 // relay finds the relay of a client, nil when it has none.
@@ -146,23 +152,44 @@ func (s *socket) relay(client netip.AddrPort) *relay {
 
 func (s *socket) remember(r *relay) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.relays[r.client] = r
+	s.mu.Unlock()
+	s.transport.hold(true)
 }
 
 func (s *socket) forget(r *relay) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.relays[r.client] == r {
+	last := s.relays[r.client] == r
+	if last {
 		delete(s.relays, r.client)
 	}
+	s.mu.Unlock()
+	if last {
+		s.transport.hold(false)
+	}
+}
+
+// outlet opens what a new relay sends and receives through.
+func (s *socket) outlet(ip netip.Addr, port int) (outlet, error) {
+	if s.srv.handover != nil && s.srv.settings.Load().Relay.Mode == relaySelf {
+		return &memoryOutlet{handover: s.srv.handover, closed: make(chan struct{})}, nil
+	}
+	conn, err := openRelay(ip, port)
+	if err != nil {
+		return nil, err
+	}
+	return udpOutlet{conn}, nil
 }
 
 // WriteTo sends pion's answer, with the refusal that we know better.
 func (s *socket) WriteTo(p []byte, _ net.Addr) (int, error) {
+	s.req.answered = true
 	out := p
-	if s.req.refusal != 0 && s.req.authentic {
+	switch {
+	case s.req.refusal != 0 && s.req.authentic:
 		out = refuse(p, s.req.refusal, s.req.key)
+	case !s.req.authentic && !s.challenges(p, s.req.from):
+		return len(p), nil
 	}
 	if err := s.transport.write(out, s.req.from); err != nil {
 		return 0, err
@@ -170,180 +197,10 @@ func (s *socket) WriteTo(p []byte, _ net.Addr) (int, error) {
 	return len(p), nil
 }
 
-// refuse makes of an error response the one with another code.
-func refuse(answer []byte, code stun.ErrorCode, key []byte) []byte {
-	m := &stun.Message{Raw: answer}
-	if err := m.Decode(); err != nil || m.Type.Class != stun.ClassErrorResponse {
-		return answer
-	}
-	other, err := stun.Build(stun.NewTransactionIDSetter(m.TransactionID), m.Type, code, stun.MessageIntegrity(key))
-	if err != nil {
-		return answer
-	}
-	return other.Raw
-}
-
 // Close ends the transport, and with it pion's read loop and every allocation.
 func (s *socket) Close() error { return s.transport.close() }
 
-func (s *socket) LocalAddr() net.Addr              { return s.transport.local() }
+func (s *socket) LocalAddr() net.Addr              { return net.UDPAddrFromAddrPort(s.local) }
 func (s *socket) SetDeadline(time.Time) error      { return nil }
 func (s *socket) SetReadDeadline(time.Time) error  { return nil }
 func (s *socket) SetWriteDeadline(time.Time) error { return nil }
-
-// authenticate gives pion the key of the user that a request names.
-func (s *socket) authenticate(a *pion.RequestAttributes) (user string, key []byte, ok bool) {
-	c, err := s.srv.cfg.keys.Verify(a.Username)
-	if err == nil && a.Method == stun.MethodAllocate {
-		err = c.Check(time.Now(), longestTTL)
-	}
-	if err != nil {
-		s.srv.count.authFailed.Add(1)
-		return "", nil, false
-	}
-	s.req.key = pion.GenerateAuthKey(a.Username, a.Realm, c.Password)
-	return c.User, s.req.key, true
-}
-
-// permitted judges the peer of a CreatePermission or ChannelBind request.
-func (s *socket) permitted(_ net.Addr, ip net.IP) bool {
-	addr, ok := netip.AddrFromSlice(ip)
-	if !ok {
-		return false
-	}
-	reason := s.judge(addr.Unmap())
-	if reason != policy.Allowed {
-		s.srv.count.deny(reason)
-		s.req.refusal = stun.CodeForbidden
-		return false
-	}
-	return true
-}
-
-// judge looks at the port too when the request has one to say: a channel is bound to a port, a permission is not.
-func (s *socket) judge(addr netip.Addr) policy.Reason {
-	pol := s.srv.policy.Load()
-	if messageType(s.req.raw) == channelBindRequest {
-		if peer, ok := frame.PeerAddress(s.req.raw); ok {
-			return s.srv.judge(pol, peer)
-		}
-	}
-	return pol.Address(addr)
-}
-
-// events tells relays what pion granted. pion calls with its own locks held, so these take the relay's lock and no other.
-func (s *socket) events() pion.EventHandler {
-	on := func(client net.Addr, do func(*relay)) {
-		if r := s.relay(addrPort(client)); r != nil {
-			do(r)
-		}
-	}
-	return pion.EventHandler{
-		OnAuth: func(_, _ net.Addr, _, _, _, _ string, verdict bool) {
-			s.req.authentic = verdict
-			if !verdict {
-				s.srv.count.authFailed.Add(1)
-			}
-		},
-		OnPermissionCreated: func(client, _ net.Addr, _, _, _ string, _ net.Addr, ip net.IP) {
-			on(client, func(r *relay) { withAddr(ip, r.permit) })
-		},
-		OnPermissionDeleted: func(client, _ net.Addr, _, _, _ string, _ net.Addr, ip net.IP) {
-			on(client, func(r *relay) { withAddr(ip, r.forbid) })
-		},
-		OnChannelCreated: func(client, _ net.Addr, _, _, _ string, _, peer net.Addr, number uint16) {
-			on(client, func(r *relay) { r.bound(addrPort(peer), number) })
-		},
-		OnChannelDeleted: func(client, _ net.Addr, _, _, _ string, _, peer net.Addr, number uint16) {
-			on(client, func(r *relay) { r.unbound(addrPort(peer), number) })
-		},
-	}
-}
-
-func withAddr(ip net.IP, do func(netip.Addr)) {
-	if a, ok := netip.AddrFromSlice(ip); ok {
-		do(a.Unmap())
-	}
-}
-
-// Message types of RFC 8656 §17.
-const channelBindRequest = 0x0009
-
-func messageType(b []byte) uint16 {
-	if len(b) < 2 {
-		return 0
-	}
-	return uint16(b[0])<<8 | uint16(b[1])
-}
-
-// generator opens the relays of a socket.
-type generator struct{ sock *socket }
-
-func (g generator) Validate() error { return nil }
-
-// attrEvenPort is EVEN-PORT of RFC 8656 §18.6.
-const attrEvenPort = 0x0018
-
-// AllocatePacketConn opens a relay for the request at hand. pion also calls it without a user, to find an even port, and
-// closes what it gets.
-func (g generator) AllocatePacketConn(c pion.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
-	s := g.sock
-	v6 := c.Network == "udp6"
-	ip := s.srv.relayAddress(addrPort(s.transport.local()).Addr(), v6)
-	if !ip.IsValid() {
-		s.req.refusal = stun.CodeAddrFamilyNotSupported
-		return nil, nil, errNoFamily
-	}
-	step := 1
-	if c.RequestedPort == 0 && frame.Has(s.req.raw, attrEvenPort) {
-		step = 2
-	}
-	var conn *net.UDPConn
-	port, err := s.srv.ports.take(c.RequestedPort, step, func(port int) (err error) {
-		conn, err = openRelay(ip, port)
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	local := netip.AddrPortFrom(ip, uint16(port)) //nolint:gosec // a port
-	if c.UserID == "" {
-		return probe{conn, func() { s.srv.ports.release(port) }}, conn.LocalAddr(), nil
-	}
-	r := &relay{
-		sock: s, client: s.req.from, user: c.UserID, local: local, relayed: s.srv.outside(local), conn: conn,
-		created: time.Now(), closed: make(chan struct{}),
-		peers: map[netip.AddrPort]*peer{}, channels: map[uint16]*peer{}, permits: map[netip.Addr]bool{},
-	}
-	s.remember(r)
-	s.srv.running.Add(1)
-	s.srv.count.allocations.Add(1)
-	s.srv.count.allocationsTotal.Add(1)
-	return r, r.LocalAddr(), nil
-}
-
-// probe is a relay socket that only shows that its port is free.
-type probe struct {
-	*net.UDPConn
-	release func()
-}
-
-func (p probe) Close() error {
-	err := p.UDPConn.Close()
-	p.release()
-	return err
-}
-
-var (
-	errNoFamily = errors.New("this machine has no address of the wanted family")
-	errNoTCP    = errors.New("TCP allocations (RFC 6062) are not offered")
-)
-
-// AllocateListener refuses TCP allocations (RFC 6062): pion would dial peers inside the read loop of all clients.
-func (g generator) AllocateListener(pion.AllocateListenerConfig) (net.Listener, net.Addr, error) {
-	g.sock.req.refusal = stun.CodeUnsupportedTransProto
-	return nil, nil, errNoTCP
-}
-
-// AllocateConn refuses as AllocateListener does.
-func (g generator) AllocateConn(pion.AllocateConnConfig) (net.Conn, error) { return nil, errNoTCP }

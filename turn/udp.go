@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/turnout-rtc/turnout/turn/frame"
 )
 
 // Sizes of kernel buffers, in bytes. The kernel may grant less; a burst that does not fit is lost.
@@ -13,18 +15,35 @@ const (
 	relayBuffer  = 1 << 20
 )
 
+// errorPause keeps a lasting error of a socket from spinning.
+const errorPause = 10 * time.Millisecond
+
 // udpTransport is a UDP socket, portable to every system.
 type udpTransport struct{ conn *net.UDPConn }
 
-func listenUDP(addr netip.AddrPort) (*udpTransport, error) {
-	conn, err := net.ListenUDP(udpNetwork(addr.Addr()), net.UDPAddrFromAddrPort(addr))
-	if err != nil {
-		return nil, err
+func (t *udpTransport) read(p []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := t.conn.ReadFromUDPAddrPort(p)
+		if err == nil {
+			return n, canonical(from), nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return 0, netip.AddrPort{}, err
+		}
+		time.Sleep(errorPause)
 	}
-	_ = conn.SetReadBuffer(listenBuffer)
-	_ = conn.SetWriteBuffer(listenBuffer)
-	return &udpTransport{conn}, nil
 }
+
+func (t *udpTransport) write(b []byte, to netip.AddrPort) error {
+	_, err := t.conn.WriteToUDPAddrPort(b, to)
+	return err
+}
+
+func (t *udpTransport) hold(bool)    {}
+func (t *udpTransport) close() error { return t.conn.Close() }
+
+// udpOutlet is a relay's socket, portable to every system.
+type udpOutlet struct{ conn *net.UDPConn }
 
 func openRelay(ip netip.Addr, port int) (*net.UDPConn, error) {
 	addr := netip.AddrPortFrom(ip, uint16(port)) //nolint:gosec // a port
@@ -37,6 +56,28 @@ func openRelay(ip netip.Addr, port int) (*net.UDPConn, error) {
 	return conn, nil
 }
 
+func (o udpOutlet) send(b []byte, to netip.AddrPort) error {
+	_, err := o.conn.WriteToUDPAddrPort(b, to)
+	return err
+}
+
+func (o udpOutlet) pump(r *relay) {
+	buf := make([]byte, relayBuf)
+	for {
+		n, src, err := o.conn.ReadFromUDPAddrPort(buf[frame.Headroom : frame.Headroom+relayMTU])
+		switch {
+		case err == nil:
+			r.receive(buf, n, canonical(src))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			time.Sleep(errorPause)
+		}
+	}
+}
+
+func (o udpOutlet) close() error { return o.conn.Close() }
+
 // udpNetwork names the family, so that no socket is dual-stack and speaks from the wrong address.
 func udpNetwork(ip netip.Addr) string {
 	if ip.Is4() {
@@ -44,25 +85,3 @@ func udpNetwork(ip netip.Addr) string {
 	}
 	return "udp6"
 }
-
-func (t *udpTransport) read(p []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := t.conn.ReadFromUDPAddrPort(p)
-		if err == nil {
-			return n, canonical(from), nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return 0, netip.AddrPort{}, err
-		}
-		time.Sleep(errorPause) // a lasting error must not spin
-	}
-}
-
-func (t *udpTransport) write(b []byte, to netip.AddrPort) error {
-	_, err := t.conn.WriteToUDPAddrPort(b, to)
-	return err
-}
-
-func (t *udpTransport) stream() bool    { return false }
-func (t *udpTransport) local() net.Addr { return t.conn.LocalAddr() }
-func (t *udpTransport) close() error    { return t.conn.Close() }

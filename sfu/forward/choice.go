@@ -22,7 +22,7 @@ type rate struct {
 	last   time.Time // newest packet
 	since  time.Time // begin of the present interval
 	bytes  int       // in the present interval
-	rate   int       // bytes of the last full interval
+	rate   int       // bytes a second in the last full interval, 0 before the first
 }
 
 // Observe counts a packet and returns the layer to forward.
@@ -41,7 +41,8 @@ func (c *Choice) Observe(now time.Time, source SourceID, bytes int) SourceID {
 	}
 	full := now.Sub(l.since) >= measured
 	if full {
-		l.rate, l.bytes, l.since = l.bytes, 0, now
+		l.rate = int(float64(l.bytes) / now.Sub(l.since).Seconds())
+		l.bytes, l.since = 0, now
 	}
 	if best := c.find(c.best); full || best == nil || now.Sub(best.last) >= silent {
 		c.choose(now)
@@ -54,6 +55,9 @@ func (c *Choice) choose(now time.Time) {
 	best := c.find(c.best)
 	if best != nil && now.Sub(best.last) >= silent {
 		best = nil
+	}
+	if best != nil && best.rate == 0 {
+		return // not measured yet
 	}
 	for i := range c.layers {
 		l := &c.layers[i]

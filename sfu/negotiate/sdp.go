@@ -66,7 +66,7 @@ func bundle(desc *sdp.SessionDescription) (*sdp.MediaDescription, *Refusal) {
 		if mid == words[1] {
 			tagged = m
 		}
-		if !in[mid] && m.MediaName.Port.Value != 0 {
+		if mid != "" && !in[mid] && m.MediaName.Port.Value != 0 {
 			return nil, bad("the m-line %q is not in the BUNDLE group: set bundlePolicy \"max-bundle\"", mid)
 		}
 	}

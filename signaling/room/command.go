@@ -92,11 +92,14 @@ type Kick struct {
 	Reason   string
 }
 
-// End removes everybody.
+// End removes everybody, because By wants it.
 type End struct {
 	By     SID
 	Reason string
 }
+
+// Stop removes everybody, because the server stops.
+type Stop struct{}
 
 func (Join) command()      {}
 func (Leave) command()     {}
@@ -111,3 +114,4 @@ func (Mute) command()      {}
 func (Subscribe) command() {}
 func (Kick) command()      {}
 func (End) command()       {}
+func (Stop) command()      {}

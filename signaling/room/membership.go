@@ -134,13 +134,17 @@ func (s *State) end(by *member, c End) ([]Effect, error) {
 	if !by.may.Admin {
 		return nil, refuse(protocol.AuthForbidden, "only an admin may end the room", "use a token with roomAdmin")
 	}
+	return s.over(protocol.Disconnect{Reason: protocol.RoomEnded, Message: explain("the room was ended by a moderator", c.Reason)}), nil
+}
+
+// over removes everybody. Nobody is told that the others leave.
+func (s *State) over(say protocol.Disconnect) []Effect {
 	var out []Effect
-	say := protocol.Disconnect{Reason: protocol.RoomEnded, Message: explain("the room was ended by a moderator", c.Reason)}
 	for _, m := range slices.Clone(s.members) {
 		s.remove(m)
 		out = append(out, Close{SID: m.sid, Say: say})
 	}
-	return append(out, Ended{}), nil
+	return append(out, Ended{})
 }
 
 func explain(message, reason string) string {

@@ -84,6 +84,9 @@ func (m *model) apply(c Command) protocol.Code {
 	case Leave:
 		m.drop(c.SID)
 		return ""
+	case Stop:
+		m.members, m.tracks = nil, nil
+		return ""
 	case Detach:
 		if x := m.member(c.SID); x != nil {
 			x.detached = true
@@ -643,7 +646,10 @@ func (w *world) next() Command {
 	case 13, 14:
 		return Subscribe{By: sid, ID: id, Subscribed: flip}
 	default:
-		if r.IntN(6) == 0 {
+		switch r.IntN(16) {
+		case 0:
+			return Stop{}
+		case 1, 2:
 			return End{By: sid}
 		}
 		return Kick{By: sid, Identity: fmt.Sprint("who", r.IntN(7))}

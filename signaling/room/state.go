@@ -62,6 +62,8 @@ func (s *State) Apply(now time.Time, c Command) ([]Effect, error) {
 		return s.answered(c), nil
 	case Refused:
 		return s.refused(c), nil
+	case Stop:
+		return s.over(protocol.Disconnect{Reason: protocol.ServerShutdown, Message: "the server stops", Retryable: true}), nil
 	default:
 		return s.request(c)
 	}

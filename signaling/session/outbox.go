@@ -13,7 +13,7 @@ type Outbox struct {
 	entries []entry // entries[gone+i] has the number first+i
 	gone    int     // entries at the front that are forgotten
 	first   uint64  // number of the oldest that is kept
-	sent    uint64 // number of the last one that was handed out
+	sent    uint64  // number of the last one that was handed out
 	bytes   int
 }
 
@@ -57,9 +57,12 @@ func (o *Outbox) Ack(n uint64) {
 	}
 }
 
-// Rewind goes back to where everything after n is sent again. It says false if that is gone, or was never sent.
+// Reaches says whether everything after n is still kept. What was never sent cannot have been received.
+func (o *Outbox) Reaches(n uint64) bool { return n+1 >= o.first && n <= o.sent }
+
+// Rewind goes back to where everything after n is sent again. It says false if the Outbox does not reach back to n.
 func (o *Outbox) Rewind(n uint64) bool {
-	if n+1 < o.first || n > o.sent {
+	if !o.Reaches(n) {
 		return false
 	}
 	o.sent = n

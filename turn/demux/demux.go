@@ -14,10 +14,11 @@ const (
 	TURN                // a STUN message to the TURN server, a STUN Binding without an ICE user, or ChannelData
 	DTLS
 	SRTP // SRTP or SRTCP
-	HTTP // streams only: anything that is neither STUN nor ChannelData
+	TLS  // streams only: a TLS handshake
+	HTTP // streams only: whatever is nothing of the others
 )
 
-var names = [...]string{"unknown", "ice", "turn", "dtls", "srtp", "http"}
+var names = [...]string{"unknown", "ice", "turn", "dtls", "srtp", "tls", "http"}
 
 func (k Kind) String() string { return names[k] }
 
@@ -80,16 +81,28 @@ func has(b []byte, kinds ...uint16) bool {
 	return false
 }
 
-// StreamBytes are how many plaintext bytes Stream needs.
-const StreamBytes = 1
+// StreamBytes are how many bytes Stream needs at most to decide.
+const StreamBytes = 10
 
-// Stream classifies a stream by its first plaintext byte: STUN starts with 0 to 3 and ChannelData with 64 to 79, which no
-// HTTP method starts with, as those are upper-case letters by custom and "A" to "O" are 65 to 79: so ChannelData, which
-// nobody sends before a STUN message, counts as HTTP here. ICE-TCP frames start with their length (RFC 4571) and need
-// the third byte; they have a port of their own.
-func Stream(first byte) Kind {
-	if first <= 3 {
-		return TURN
+// Stream classifies a stream by its first bytes, in the clear or inside TLS. With fewer than StreamBytes it may not know yet
+// (more is true): ask again with what else has come.
+//
+// TLS starts with 22. TURN starts with a STUN message, whose magic cookie is at byte 4; ICE-TCP puts a length of two bytes
+// before it (RFC 4571). ChannelData never comes first. Everything else is taken for HTTP, which can say no itself.
+func Stream(b []byte) (k Kind, more bool) {
+	switch {
+	case len(b) == 0:
+		return Unknown, true
+	case b[0] == 22:
+		return TLS, false
+	case b[0] > 3:
+		return HTTP, false
+	case len(b) < StreamBytes:
+		return Unknown, true
+	case binary.BigEndian.Uint32(b[4:]) == magic:
+		return TURN, false
+	case binary.BigEndian.Uint32(b[6:]) == magic:
+		return ICE, false
 	}
-	return HTTP
+	return Unknown, false
 }

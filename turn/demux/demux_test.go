@@ -51,14 +51,28 @@ func TestDatagramGoesToWhomItIsFor(t *testing.T) {
 	}
 }
 
-func TestStreamSeparatesHTTP(t *testing.T) {
-	for _, line := range []string{"GET", "HEAD", "CONNECT", "OPTIONS", "LINK", "PRI"} {
-		if got := Stream(line[0]); got != HTTP {
-			t.Errorf("%s: %s", line, got)
+func TestStreamGoesToWhomItIsFor(t *testing.T) {
+	ice := append([]byte{0, 20}, stun(0x0001)...)
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want Kind
+	}{
+		{"get", []byte("GET / HTTP/1.1"), HTTP}, {"http/2", []byte("PRI * HTTP/2.0"), HTTP}, {"connect", []byte("CONNECT a:1"), HTTP},
+		{"client hello", []byte{22, 3, 1, 2, 0, 1}, TLS},
+		{"allocate", stun(0x0003), TURN}, {"binding", stun(0x0001), TURN}, {"connectivity check", ice, ICE},
+		{"zeros", make([]byte, 20), Unknown},
+	} {
+		for n := 0; ; n++ {
+			got, more := Stream(c.b[:min(n, len(c.b))])
+			if more && n < StreamBytes {
+				continue
+			}
+			if got != c.want || more {
+				t.Errorf("%s after %d bytes: %s, more %v; want %s", c.name, n, got, more, c.want)
+			}
+			break
 		}
-	}
-	if got := Stream(0); got != TURN {
-		t.Errorf("STUN: %s", got)
 	}
 }
 
@@ -75,6 +89,9 @@ func FuzzDatagram(f *testing.F) {
 	f.Add([]byte{0x40, 0, 0, 4, 1, 2, 3, 4})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if k, more := Stream(b); int(k) >= len(names) || more && len(b) >= StreamBytes {
+			t.Errorf("stream %d, more %v", k, more)
+		}
 		k := Datagram(b)
 		if int(k) >= len(names) || k == HTTP {
 			t.Fatalf("kind %d", k)

@@ -109,35 +109,17 @@ func Send(b []byte) (peer netip.AddrPort, data []byte, ok bool) {
 
 // PeerAddress finds the first XOR-PEER-ADDRESS of a STUN message.
 func PeerAddress(b []byte) (netip.AddrPort, bool) {
-	if len(b) < stunHeader {
+	v, ok := attribute(b, attrXORPeerAddress)
+	if !ok {
 		return netip.AddrPort{}, false
 	}
-	for rest := b[stunHeader:]; len(rest) >= 4; {
-		kind, n := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
-		if n > len(rest)-4 {
-			break
-		}
-		if kind == attrXORPeerAddress {
-			return address(rest[4:4+n], b)
-		}
-		rest = rest[min(4+(n+3)&^3, len(rest)):]
-	}
-	return netip.AddrPort{}, false
+	return address(v, b)
 }
 
 // Has says whether the STUN message b has an attribute of a kind.
 func Has(b []byte, kind uint16) bool {
-	if len(b) < stunHeader {
-		return false
-	}
-	for rest := b[stunHeader:]; len(rest) >= 4; {
-		if binary.BigEndian.Uint16(rest) == kind {
-			return true
-		}
-		n := int(binary.BigEndian.Uint16(rest[2:]))
-		rest = rest[min(4+(n+3)&^3, len(rest)):]
-	}
-	return false
+	_, ok := attribute(b, kind)
+	return ok
 }
 
 // address decodes an XOR-address (RFC 8489 §14.2); the key is the magic cookie and the transaction id of message.
@@ -225,4 +207,32 @@ func Length(b []byte) (int, error) {
 		return 0, ErrNotTURN
 	}
 	return n, nil
+}
+
+const attrChannelNumber = 0x000C
+
+// ChannelNumber is the CHANNEL-NUMBER of a STUN message, 0 when it has none.
+func ChannelNumber(b []byte) uint16 {
+	if v, ok := attribute(b, attrChannelNumber); ok && len(v) >= 2 {
+		return binary.BigEndian.Uint16(v)
+	}
+	return 0
+}
+
+// attribute finds the first attribute of a kind.
+func attribute(b []byte, kind uint16) (value []byte, ok bool) {
+	if len(b) < stunHeader {
+		return nil, false
+	}
+	for rest := b[stunHeader:]; len(rest) >= 4; {
+		n := int(binary.BigEndian.Uint16(rest[2:]))
+		if n > len(rest)-4 {
+			return nil, false
+		}
+		if binary.BigEndian.Uint16(rest) == kind {
+			return rest[4 : 4+n], true
+		}
+		rest = rest[min(4+(n+3)&^3, len(rest)):]
+	}
+	return nil, false
 }

@@ -67,8 +67,8 @@ func (p *Policy) Address(a netip.Addr) Reason {
 	return p.host(a)
 }
 
-// Peer judges a peer. live says whether a port is one of the server's own relay ports.
-func (p *Policy) Peer(to netip.AddrPort, live func(port uint16) bool) Reason {
+// Peer judges a peer. live says whether one of the server's own relays is at an address.
+func (p *Policy) Peer(to netip.AddrPort, live func(netip.AddrPort) bool) Reason {
 	a, port := Canonical(to.Addr()), to.Port()
 	if p.media[netip.AddrPortFrom(a, port)] || p.media[netip.AddrPortFrom(a, 0)] {
 		return Allowed
@@ -84,7 +84,7 @@ func (p *Policy) Peer(to netip.AddrPort, live func(port uint16) bool) Reason {
 		return r
 	}
 	switch {
-	case own && !live(port) && !contains(p.cfg.Allow, a):
+	case own && !live(netip.AddrPortFrom(a, port)) && !contains(p.cfg.Allow, a):
 		return Own
 	case p.cfg.LowPorts && port < 1024 && port != 443 && !contains(p.cfg.Allow, a):
 		return LowPort

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func none(uint16) bool { return false }
+func none(netip.AddrPort) bool { return false }
 
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
@@ -86,7 +86,7 @@ func TestTheMediaServerIsReachableWhereverItIs(t *testing.T) {
 func TestOwnAddressesAreReachedAtLiveRelayPortsOnly(t *testing.T) {
 	own := netip.MustParseAddr("10.0.0.5")
 	p := New(Config{Own: []netip.Addr{own, netip.MustParseAddr("127.0.0.1")}, Listening: []uint16{3478}})
-	live := func(port uint16) bool { return port == 50000 || port == 3478 }
+	live := func(a netip.AddrPort) bool { return a.Port() == 50000 || a.Port() == 3478 }
 	for _, c := range []struct {
 		peer string
 		want Reason
@@ -147,7 +147,7 @@ func TestAddressIsNeverStricterThanPeer(t *testing.T) {
 			b[i] = []byte{0, 1, 5, 8, 10, 127, 168, 192, 224, byte(rng.UintN(256))}[rng.IntN(10)]
 		}
 		peer := netip.AddrPortFrom(netip.AddrFrom4(b), []uint16{7882, 5000, 50000}[rng.IntN(3)])
-		if p.Peer(peer, func(q uint16) bool { return q == 50000 }) == Allowed && p.Address(peer.Addr()) != Allowed {
+		if p.Peer(peer, func(a netip.AddrPort) bool { return a.Port() == 50000 }) == Allowed && p.Address(peer.Addr()) != Allowed {
 			t.Fatalf("%v: peer allowed, address refused", peer)
 		}
 	}

@@ -44,4 +44,3 @@ func (s *Sources) Take(now time.Time, from netip.Addr) bool {
 	defer s.mu.Unlock()
 	return s.table[i%slots].Take(now, s.rate, 1)
 }
-

@@ -17,7 +17,10 @@ export function pathOf(room: string): string {
 
 /** A room name out of what a person typed: spaces are awkward in a link. Empty when there is none. */
 export function roomName(typed: string): string {
-  return typed.trim().replace(/[\s/]+/g, '-').slice(0, 64);
+  return typed
+    .trim()
+    .replace(/[\s/]+/g, '-')
+    .slice(0, 64);
 }
 
 /** The room of a pasted link, or the name as it was typed. */
@@ -48,8 +51,42 @@ export function usePath(): string {
   );
 }
 
-const first = ['amber', 'brisk', 'calm', 'clear', 'early', 'gentle', 'golden', 'green', 'hidden', 'light', 'lucky', 'quick', 'quiet', 'silver', 'sunny', 'swift'];
-const second = ['anchor', 'bridge', 'canyon', 'cedar', 'comet', 'ferry', 'garden', 'harbor', 'lantern', 'maple', 'meadow', 'orchard', 'otter', 'river', 'signal', 'summit'];
+const first = [
+  'amber',
+  'brisk',
+  'calm',
+  'clear',
+  'early',
+  'gentle',
+  'golden',
+  'green',
+  'hidden',
+  'light',
+  'lucky',
+  'quick',
+  'quiet',
+  'silver',
+  'sunny',
+  'swift',
+];
+const second = [
+  'anchor',
+  'bridge',
+  'canyon',
+  'cedar',
+  'comet',
+  'ferry',
+  'garden',
+  'harbor',
+  'lantern',
+  'maple',
+  'meadow',
+  'orchard',
+  'otter',
+  'river',
+  'signal',
+  'summit',
+];
 
 /** A name that can be said on the phone and is hard to guess: 16 · 16 · 9000 of them. */
 export function newRoom(): string {

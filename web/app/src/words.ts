@@ -9,11 +9,17 @@ export interface Words {
 export function wordsFor(error: TurnoutError): Words {
   switch (error.code) {
     case 'auth.missing':
-      return { title: 'An invitation is needed', text: 'This server lets people in by invitation link only. Ask whoever runs the call for one.' };
+      return {
+        title: 'An invitation is needed',
+        text: 'This server lets people in by invitation link only. Ask whoever runs the call for one.',
+      };
     case 'auth.expired':
       return { title: 'The invitation has expired', text: 'Ask for a new invitation link.' };
     case 'auth.invalid':
-      return { title: 'The invitation is not valid', text: 'The link may be incomplete, or made for another server. Ask for a new invitation link.' };
+      return {
+        title: 'The invitation is not valid',
+        text: 'The link may be incomplete, or made for another server. Ask for a new invitation link.',
+      };
     case 'auth.forbidden':
       return { title: 'This is not allowed', text: `Your invitation does not allow it: ${error.message}.` };
     case 'room.full':
