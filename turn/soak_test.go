@@ -15,14 +15,14 @@ func churn(t *testing.T, s *Server, n int, sink *net.UDPConn) {
 	t.Helper()
 	var clients []*raw
 	for i := range n {
-		network := "udp"
-		if i%4 == 0 {
+		network, user := "udp", "alice"
+		switch i % 4 {
+		case 0:
 			network = "tcp"
+		case 3:
+			user = "bob"
 		}
-		c := newRaw(t, s, network, "alice")
-		if i%4 == 3 {
-			*c = *newRaw(t, s, network, "bob")
-		}
+		c := newRaw(t, s, network, user)
 		c.mustAllocate()
 		if m := c.request(stun.MethodChannelBind, channel(0x4000), toPeer(addrPort(sink.LocalAddr()))); code(m) != 0 {
 			t.Fatal(m)
