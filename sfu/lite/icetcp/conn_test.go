@@ -62,7 +62,6 @@ func TestDatagramsKeepTheirBorders(t *testing.T) {
 
 func TestFullQueueDropsTheOldest(t *testing.T) {
 	c, peer, dropped := pair(t, 64<<10)
-	_ = peer.SetReadBuffer(4096)
 	const n = 20000
 	msg := make([]byte, 1000)
 	for i := range n { // 20 MB while the peer reads nothing: more than all buffers on the way
