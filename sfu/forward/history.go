@@ -23,6 +23,7 @@ type Sent struct {
 	timestamp   uint32
 	counters    codec.Counters
 	hasCounters bool
+	empty       bool // sent without its payload
 }
 
 // Packet appends the packet that s was made of to dst, as it came from its publisher, if it is still there.
@@ -44,7 +45,9 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 		AudioLevel:  p.Extension(s.format.AudioLevelID),
 		Descriptor:  p.Extension(s.format.DescriptorID),
 	}
-	if s.hasCounters {
+	if s.empty {
+		out.Marker, out.Payload = false, nil
+	} else if s.hasCounters {
 		out.Payload = s.appendPayload(scratch, p)[len(scratch):]
 	}
 	return out
@@ -52,6 +55,9 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 
 // appendPayload appends the payload of p to dst, with the counters it is sent with.
 func (s *Sent) appendPayload(dst []byte, p *packet.Packet) []byte {
+	if s.empty {
+		return dst
+	}
 	if s.hasCounters {
 		if pic, ok := s.format.Codec.ReadPicture(p.Payload); ok {
 			return codec.AppendPicture(dst, p.Payload, &pic, s.counters)
