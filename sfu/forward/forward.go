@@ -190,8 +190,9 @@ func (r *Rewriter) count(in *In, s *Sent) {
 		Key: (p.Key + c.keyDelta) & 0x1f,
 	}
 	s.hasCounters = true
-	if id >= c.newest && in.Newer {
-		c.newest, r.counters = id, s.counters
+	c.newest = max(c.newest, id)
+	if out > c.sent {
+		c.sent, r.counters = out, s.counters
 	}
 }
 
@@ -214,9 +215,9 @@ func (r *Rewriter) picture(in *In) (codec.Picture, bool) {
 		return p, false
 	}
 	if c := &r.cur.pictures; !c.counting || p.Bits != c.bits {
+		first, sent := pictureStart+uint64(p.ID), pictureStart+uint64(r.counters.ID)
 		*c = pictures{
-			counting: true, bits: p.Bits, newest: pictureStart + uint64(p.ID),
-			ids:      newRanges(pictureStart+uint64(p.ID), pictureStart+uint64(r.counters.ID)+1),
+			counting: true, bits: p.Bits, newest: first, ids: newRanges(first, sent+1), sent: sent,
 			tl0Delta: r.counters.TL0 + 1 - p.TL0, keyDelta: r.counters.Key + 1 - p.Key,
 		}
 	}

@@ -71,6 +71,7 @@ type pictures struct {
 	bits     uint8  // of the ids received
 	newest   uint64 // id received, unwrapped
 	ids      ranges
+	sent     uint64 // highest id sent, unwrapped
 	tl0Delta uint8
 	keyDelta uint8
 }
