@@ -56,6 +56,10 @@ func (l *loop) dropTransport(m *member) {
 	}
 	m.transport.Close()
 	m.transport = nil
+	for c, wire := range m.wires {
+		wire.Detach()
+		delete(m.wires, c)
+	}
 	for id, p := range l.published {
 		if p.owner == m {
 			delete(l.published, id)
@@ -92,18 +96,21 @@ func (e mediaEvent) handle(l *loop) {
 	case sfu.StateChanged:
 		l.stateChanged(e.sid, m, d.State)
 	case sfu.SlotsWanted:
-		l.send(e.sid, protocol.Slots{Rev: d.Rev, Audio: d.Audio, Video: d.Video})
+		m.slots++
+		l.send(e.sid, protocol.Slots{Rev: m.slots, Audio: d.Audio, Video: d.Video})
 	case sfu.SlotsChanged:
-		shown := protocol.SlotMap{Version: d.Version}
+		m.slotMaps++
+		shown := protocol.SlotMap{Version: m.slotMaps}
 		for _, s := range d.Shown {
 			shown.Slots = append(shown.Slots, protocol.Shown{Slot: s.Slot, Publication: s.Publication})
 		}
 		l.send(e.sid, shown)
 	case sfu.DataChannelOpened:
-		attach(m.data, d.Channel)
+		m.attach(d.Channel)
 	case sfu.DataChannelClosed:
-		if lane, ok := laneOf(d.Channel); ok {
-			m.data.Detach(lane, d.Channel)
+		if wire := m.wires[d.Channel]; wire != nil {
+			wire.Detach()
+			delete(m.wires, d.Channel)
 		}
 	}
 	l.removeFull()
@@ -168,12 +175,13 @@ func laneOf(c *sfu.DataChannel) (datachannel.Lane, bool) {
 }
 
 // attach joins a data channel to the data plane. Receive blocks the channel's own goroutine when the room is busy.
-func attach(m *datachannel.Member, c *sfu.DataChannel) {
+func (m *member) attach(c *sfu.DataChannel) {
 	lane, ok := laneOf(c)
 	if !ok {
 		_ = c.Close() // nobody would ever read it
 		return
 	}
-	m.Attach(lane, c)
-	c.OnMessage(func(b []byte) { m.Receive(lane, b) })
+	wire := m.data.Attach(lane, c)
+	m.wires[c] = wire
+	c.OnMessage(wire.Receive)
 }

@@ -34,6 +34,7 @@ func values() []value {
 
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
+		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
 	}
 }
@@ -51,12 +52,14 @@ func counters() []labelled {
 		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
 		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
 		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
+		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
+		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},
 		{"turnout_turn_dropped_total", "Datagrams that TURN dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Dropped }},
 		{"turnout_turn_relayed_packets_total", "Datagrams relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
-			return map[string]uint64{"up": s.TURN.PacketsUp, "down": s.TURN.PacketsDown}
+			return map[string]uint64{"up": s.TURN.Up.Packets, "down": s.TURN.Down.Packets}
 		}},
 		{"turnout_turn_relayed_bytes_total", "Payload bytes relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
-			return map[string]uint64{"up": s.TURN.BytesUp, "down": s.TURN.BytesDown}
+			return map[string]uint64{"up": s.TURN.Up.Bytes, "down": s.TURN.Down.Bytes}
 		}},
 	}
 }
