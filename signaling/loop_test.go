@@ -3,6 +3,7 @@ package signaling
 import (
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // still is a room whose loop does not run: the test tells it what happens, and when.
-func still(t *testing.T) (*loop, func(identity string) *member) {
+func still(t testing.TB) (*loop, func(identity string) *member) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	media, err := sfu.New(sfu.Config{UDP: "127.0.0.1:0", TCP: ""}, log)
@@ -32,9 +33,7 @@ func still(t *testing.T) (*loop, func(identity string) *member) {
 	}
 	l := newLoop(s, "room")
 	t.Cleanup(func() {
-		l.router.Close()
-		l.hub.Close()
-		l.alarm.Stop()
+		l.discard()
 		s.Close()
 		if err := relay.Close(); err != nil {
 			t.Error(err)
@@ -57,7 +56,7 @@ func still(t *testing.T) (*loop, func(identity string) *member) {
 }
 
 // said returns what a member was told since the last time.
-func said(t *testing.T, m *member) []protocol.ServerMessage {
+func said(t testing.TB, m *member) []protocol.ServerMessage {
 	t.Helper()
 	var all []protocol.ServerMessage
 	for {
@@ -209,6 +208,29 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		spoil(&c)
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// BenchmarkBroadcast says one thing to a room of 100, each of whom writes it to a buffer and acknowledges now and then.
+func BenchmarkBroadcast(b *testing.B) {
+	l, join := still(b)
+	for i := range 100 {
+		join("p" + strconv.Itoa(i))
+	}
+	effects := []room.Effect{room.Broadcast{Message: protocol.ParticipantLeft{SID: "PA_1aB2cD3eF4gH", Identity: "ada", Reason: protocol.Left}}}
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; b.Loop(); n++ {
+		l.carryOut(effects, nil)
+		for _, m := range l.members {
+			for ok := true; ok; {
+				buf, ok = m.session.core.Next(buf[:0])
+			}
+			if n%100 == 0 {
+				m.session.ack(uint64(n))
+			}
 		}
 	}
 }
