@@ -12,13 +12,14 @@ export function Avatar({ name, identity, size = 'large' }: { name: string; ident
 
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/);
-  const first = [...(words[0] ?? '')][0] ?? '?';
-  const last = words.length > 1 ? ([...(words.at(-1) ?? '')][0] ?? '') : '';
+  const first = Array.from(words[0] ?? '')[0] ?? '?';
+  const last = words.length > 1 ? (Array.from(words.at(-1) ?? '')[0] ?? '') : '';
   return (first + last).toUpperCase();
 }
 
+/** Spread over the circle by the golden angle, so that similar identities do not look alike. */
 function hue(identity: string): number {
   let hash = 0;
-  for (const letter of identity) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 360;
-  return hash;
+  for (const letter of identity) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 65_521;
+  return Math.round(hash * 137.508) % 360;
 }
