@@ -38,7 +38,8 @@ func TestBadOffersAreRefusedWithoutEffect(t *testing.T) {
 	sub.transport.Subscribe(p)
 	sub.receive(sub.video, of('x'))
 	good := sub.pc.LocalDescription().SDP
-	section := good[strings.Index(good, "m=video"):]
+	session, section, _ := strings.Cut(good, "m=video")
+	section = "m=video" + section
 	var many strings.Builder
 	for i := range 1000 {
 		many.WriteString(strings.Replace(section, "a=mid:0", fmt.Sprintf("a=mid:x%d", i), 1))
@@ -49,7 +50,7 @@ func TestBadOffersAreRefusedWithoutEffect(t *testing.T) {
 		"empty":         {},
 		"unknown mid":   {SDP: good, Publications: []sfu.Announcement{{MID: "77", ID: "cam"}}},
 		"mid of a slot": {SDP: good, Publications: []sfu.Announcement{{MID: "0", ID: "cam"}}},
-		"fewer m-lines": {SDP: good[:strings.Index(good, "m=video")]},
+		"fewer m-lines": {SDP: session},
 	} {
 		sub.rev++
 		o.Rev = sub.rev

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/turnout-rtc/turnout/datachannel"
 	"github.com/turnout-rtc/turnout/signaling/auth"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
@@ -126,4 +127,6 @@ type Stats struct {
 	Errors         map[string]uint64 // error replies, by error code
 	Closed         map[string]uint64 // WebSockets closed, by close code; "peer" and "lost" if not by us
 	Messages       uint64            // received
+
+	Data datachannel.Stats // of all rooms together
 }

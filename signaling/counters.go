@@ -4,13 +4,41 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/turnout-rtc/turnout/datachannel"
 )
 
 // counters are what Stats reports. Labels come from fixed sets: error codes and close codes.
 type counters struct {
 	joins, resumes, messages atomic.Uint64
 	rooms, participants      atomic.Int64
+	data                     dataStats
 	refused, errors, closed  labelled
+}
+
+// dataStats adds up those of rooms that are over.
+type dataStats struct {
+	mu  sync.Mutex
+	sum datachannel.Stats // guarded by mu
+}
+
+func (d *dataStats) retire(s datachannel.Stats) {
+	s.Members, s.Wires = 0, 0 // gauges end with their room
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum.Add(s)
+}
+
+// plus is the sum and those of the rooms that are not over.
+func (d *dataStats) plus(now []*loop) datachannel.Stats {
+	var sum datachannel.Stats
+	for _, l := range now {
+		sum.Add(l.hub.Stats())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sum.Add(d.sum)
+	return sum
 }
 
 // labelled counts by label.

@@ -45,7 +45,9 @@ type member struct {
 	number    int            // of the transport
 	offers    []waitingOffer // given to the transport and not answered, in order
 	data      *datachannel.Member
-	wires     map[*sfu.DataChannel]*datachannel.Wire // what data came in on
+	wires     map[*sfu.DataChannel]*datachannel.Wire
+	slotMaps  uint64 // version of the last slotMap: transports count from 1 each, the client's goes on
+	slots     int    // rev of the last slots, likewise
 
 	graceUntil   time.Time // zero: its WebSocket is there
 	restartUntil time.Time // when waiting for an ICE restart ends; zero: nothing failed
@@ -111,6 +113,7 @@ func (l *loop) run() {
 	l.alarm.Stop()
 	l.router.Close()
 	l.hub.Close()
+	l.srv.count.data.retire(l.hub.Stats())
 	l.srv.count.rooms.Add(-1)
 }
 

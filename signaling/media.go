@@ -56,6 +56,10 @@ func (l *loop) dropTransport(m *member) {
 	}
 	m.transport.Close()
 	m.transport = nil
+	for c, wire := range m.wires {
+		wire.Detach()
+		delete(m.wires, c)
+	}
 	for id, p := range l.published {
 		if p.owner == m {
 			delete(l.published, id)
@@ -92,9 +96,11 @@ func (e mediaEvent) handle(l *loop) {
 	case sfu.StateChanged:
 		l.stateChanged(e.sid, m, d.State)
 	case sfu.SlotsWanted:
-		l.send(e.sid, protocol.Slots{Rev: d.Rev, Audio: d.Audio, Video: d.Video})
+		m.slots++
+		l.send(e.sid, protocol.Slots{Rev: m.slots, Audio: d.Audio, Video: d.Video})
 	case sfu.SlotsChanged:
-		shown := protocol.SlotMap{Version: d.Version}
+		m.slotMaps++
+		shown := protocol.SlotMap{Version: m.slotMaps}
 		for _, s := range d.Shown {
 			shown.Slots = append(shown.Slots, protocol.Shown{Slot: s.Slot, Publication: s.Publication})
 		}
@@ -176,9 +182,6 @@ func (m *member) attach(c *sfu.DataChannel) {
 		return
 	}
 	wire := m.data.Attach(lane, c)
-	if m.wires == nil {
-		m.wires = map[*sfu.DataChannel]*datachannel.Wire{}
-	}
 	m.wires[c] = wire
 	c.OnMessage(wire.Receive)
 }

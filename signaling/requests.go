@@ -30,7 +30,7 @@ func (m enter) handle(l *loop) {
 // welcome makes the handles of a new participant and tells it.
 func (l *loop) welcome(e room.Welcome, by *enter) {
 	g := by.token.Grants
-	m := &member{session: by.session}
+	m := &member{session: by.session, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
 	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
 	l.members[e.SID] = m
 	l.srv.sessions.add(inRoom{session: by.session, room: l})

@@ -98,6 +98,7 @@ func (s *Server) Stats() Stats {
 		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len()),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
+		Data: s.count.data.plus(s.rooms.all(false)),
 	}
 }
 

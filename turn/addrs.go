@@ -35,8 +35,9 @@ func primary(v6 bool) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	defer conn.Close()
-	return addrPort(conn.LocalAddr()).Addr()
+	a := addrPort(conn.LocalAddr()).Addr()
+	_ = conn.Close()
+	return a
 }
 
 // bindable are the addresses that a wildcard stands for. Each gets a socket of its own: a wildcard UDP socket on a machine

@@ -73,7 +73,6 @@ func TestCoturnClientLosesNothing(t *testing.T) {
 		{"many clients", "udp", "2000", []string{"-c", "-e", "127.0.0.1", "-m", "50", "-n", "40", "-z", "5", "-l", "1000"}},
 		{"padding", "udp", "40", []string{"-c", "-D", "-e", "127.0.0.1"}},
 		{"extra requests", "udp", "40", []string{"-c", "-G", "-e", "127.0.0.1"}},
-		{"protocol negatives", "udp", "40", []string{"-c", "-R", "-e", "127.0.0.1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

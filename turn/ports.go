@@ -22,12 +22,7 @@ func newPortRange(first, last uint16) *portRange {
 	return &portRange{first: int(first), last: int(last), used: make([]atomic.Bool, int(last)-int(first)+1)}
 }
 
-// live says whether a port belongs to one of our relays now.
-func (r *portRange) live(port uint16) bool {
-	p := int(port)
-	return p >= r.first && p <= r.last && r.used[p-r.first].Load()
-}
-
+// free is how many ports are left.
 func (r *portRange) free() int {
 	n := 0
 	for i := range r.used {

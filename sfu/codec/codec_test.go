@@ -60,6 +60,7 @@ func TestAppendPictureChangesOnlyTheIDs(t *testing.T) {
 		in, want []byte
 	}{
 		{"vp8, 15 bits, tl0", VP8, []byte{0x90, 0xe0, 0x81, 0x02, 0x09, 0x40, 0xaa}, []byte{0x90, 0xe0, 0x92, 0x34, 0x56, 0x40, 0xaa}},
+		{"vp8, 7 bits, tl0, key", VP8, []byte{0x90, 0xf0, 0x01, 0x09, 0x41, 0xaa}, []byte{0x90, 0xf0, 0x92, 0x34, 0x56, 0x47, 0xaa}},
 		{"vp8, 7 bits grow", VP8, []byte{0x90, 0x80, 0x01, 0xaa}, []byte{0x90, 0x80, 0x92, 0x34, 0xaa}},
 		{"vp8, tl0 alone", VP8, []byte{0x90, 0x60, 0x09, 0x40, 0xaa}, []byte{0x90, 0x60, 0x56, 0x40, 0xaa}},
 		{"vp8, none", VP8, []byte{0x10, 0xaa}, []byte{0x10, 0xaa}},
@@ -71,7 +72,7 @@ func TestAppendPictureChangesOnlyTheIDs(t *testing.T) {
 			t.Errorf("%s: not read", c.name)
 			continue
 		}
-		if got := AppendPicture([]byte("x"), c.in, p, 0x1234, 0x56); !bytes.Equal(got[1:], c.want) {
+		if got := AppendPicture([]byte("x"), c.in, &p, Counters{0x1234, 0x56, 7}); !bytes.Equal(got[1:], c.want) {
 			t.Errorf("%s: % x, not % x", c.name, got[1:], c.want)
 		}
 	}
@@ -93,12 +94,12 @@ func FuzzPayload(f *testing.F) {
 		if !ok {
 			return
 		}
-		out := AppendPicture(nil, b, p, id, tl0)
+		out := AppendPicture(nil, b, &p, Counters{id, tl0, tl0 & 0x1f})
 		again, ok := c.ReadPicture(out)
 		if !ok {
 			t.Fatalf("% x became % x, which cannot be read", b, out)
 		}
-		if p.Bits != 0 && again.ID != id || p.HasTL0() && again.TL0 != tl0 {
+		if p.Bits != 0 && again.ID != id || p.HasTL0() && again.TL0 != tl0 || p.HasKey() && again.Key != tl0&0x1f {
 			t.Fatalf("% x became % x, with %+v", b, out, again)
 		}
 		if c.KeyFrame(b) != c.KeyFrame(out) || !bytes.Equal(b[p.header:], out[again.header:]) {

@@ -1,18 +1,28 @@
 package codec
 
+// Counters of pictures in a payload descriptor.
+type Counters struct {
+	ID  uint16 // picture id, 7 or 15 bits
+	TL0 uint8  // TL0PICIDX
+	Key uint8  // KEYIDX of VP8, 5 bits
+}
+
 // Picture is the part of a VP8 or VP9 payload descriptor that counts pictures. Positions are offsets into the payload, 0
 // when the field is absent.
 type Picture struct {
-	ID     uint16
+	Counters
 	Bits   uint8 // of the id: 7, 15, or 0 when there is none
-	TL0    uint8 // TL0PICIDX
 	idAt   int
 	tl0At  int
+	keyAt  int // of KEYIDX, the low 5 bits of a byte
 	header int
 }
 
 // HasTL0 says whether the descriptor carries TL0PICIDX.
-func (p Picture) HasTL0() bool { return p.tl0At != 0 }
+func (p *Picture) HasTL0() bool { return p.tl0At != 0 }
+
+// HasKey says whether the descriptor carries KEYIDX.
+func (p *Picture) HasKey() bool { return p.keyAt != 0 }
 
 // ReadPicture reads the descriptor of payload. ok is false for a codec without picture ids and for a descriptor that is cut
 // off.
@@ -27,30 +37,31 @@ func (c Codec) ReadPicture(payload []byte) (p Picture, ok bool) {
 	return Picture{}, false
 }
 
-// AppendPicture appends payload to dst with another picture id and TL0PICIDX in its descriptor. The id is written with 15
-// bits, so that a payload with a 7-bit one grows by a byte: a stream that has once used 15 bits keeps counting in them.
-// Fields that were absent stay absent.
-func AppendPicture(dst, payload []byte, p Picture, id uint16, tl0 uint8) []byte {
+// AppendPicture appends payload to dst with other counters in its descriptor. The id is written with 15 bits, so that a
+// payload with a 7-bit one grows by a byte: a stream that has once used 15 bits keeps counting in them. Fields that were
+// absent stay absent.
+func AppendPicture(dst, payload []byte, p *Picture, c Counters) []byte {
+	at := len(dst)
+	shift := 0
 	if p.Bits == 0 {
-		at := len(dst)
 		dst = append(dst, payload...)
-		if p.tl0At != 0 {
-			dst[at+p.tl0At] = tl0
+	} else {
+		dst = append(dst, payload[:p.idAt]...)
+		dst = append(dst, 0x80|byte(c.ID>>8), byte(c.ID))
+		rest := p.idAt + 2
+		if p.Bits == 7 {
+			rest, shift = p.idAt+1, 1
 		}
-		return dst
+		dst = append(dst, payload[rest:]...)
 	}
-	dst = append(dst, payload[:p.idAt]...)
-	dst = append(dst, 0x80|byte(id>>8), byte(id))
-	rest := p.idAt + 1
-	if p.Bits == 15 {
-		rest++
+	if p.tl0At != 0 {
+		dst[at+p.tl0At+shift] = c.TL0
 	}
-	if p.tl0At == 0 {
-		return append(dst, payload[rest:]...)
+	if p.keyAt != 0 {
+		b := &dst[at+p.keyAt+shift]
+		*b = *b&0xe0 | c.Key&0x1f
 	}
-	dst = append(dst, payload[rest:p.tl0At]...)
-	dst = append(dst, tl0)
-	return append(dst, payload[p.tl0At+1:]...)
+	return dst
 }
 
 // pictureID reads the 7- or 15-bit id at b[at:] into p and returns the position after it.
@@ -96,6 +107,12 @@ func vp8Picture(b []byte) (p Picture, ok bool) {
 		at++
 	}
 	if flags&0x30 != 0 { // T or K: one byte for both
+		if at >= len(b) {
+			return Picture{}, false
+		}
+		if flags&0x10 != 0 {
+			p.Key, p.keyAt = b[at]&0x1f, at
+		}
 		at++
 	}
 	p.header = at

@@ -172,7 +172,11 @@ func TestTableAgainstModel(t *testing.T) {
 			_ = tab.AddUfrag(string(rune('a'+o)), o)
 			live[o] = true
 		default:
+			may := tab.MayBind(now, p, o)
 			err := tab.Bind(now, p, o)
+			if may != (err == nil) {
+				t.Fatalf("step %d: MayBind said %v, Bind %v", step, may, err)
+			}
 			i := find(p)
 			switch {
 			case !live[o]:

@@ -126,6 +126,12 @@ func (t *Table[O]) ByPath(p Path) (O, bool) {
 	return s.owner, ok
 }
 
+// MayBind says whether Bind would succeed. It changes nothing: a request from a path that is another's needs no answer.
+func (t *Table[O]) MayBind(now time.Time, p Path, o O) bool {
+	s, known := t.paths[p]
+	return t.owners[o] != nil && (!known || s.owner == o || now.Sub(s.heard) >= t.limits.Alive)
+}
+
 // Bind says that an authenticated request of o came in on p.
 func (t *Table[O]) Bind(now time.Time, p Path, o O) error {
 	w := t.owners[o]
@@ -137,10 +143,10 @@ func (t *Table[O]) Bind(now time.Time, p Path, o O) error {
 		t.paths[p] = pathState[O]{o, now}
 		return nil
 	}
+	if !t.MayBind(now, p, o) {
+		return ErrPathTaken
+	}
 	if known {
-		if now.Sub(s.heard) < t.limits.Alive {
-			return ErrPathTaken
-		}
 		t.owners[s.owner].dropPath(p)
 	}
 	if len(w.paths) >= t.limits.Paths {

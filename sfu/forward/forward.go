@@ -72,8 +72,8 @@ type Rewriter struct {
 	n       uint64 // highest sequence number sent, unwrapped
 	ts      uint32 // highest timestamp sent
 	tsAt    time.Time
-	pic     uint16 // last picture id sent, 15 bits
-	tl0     uint8  // last TL0PICIDX sent
+
+	counters codec.Counters // last ones sent; the picture id with 15 bits
 }
 
 // NewRewriter makes a stream that starts with the given sequence number and timestamp, which should be random (RFC 3550
@@ -152,21 +152,26 @@ func (r *Rewriter) begin(now time.Time, in *In) {
 	r.cur = newStream(r.next, in.N, r.n+1-in.N, ts-in.Timestamp)
 }
 
-// pictures fills in the picture id and TL0PICIDX of s.
+// pictures fills in the counters of s.
 func (r *Rewriter) pictures(in *In, s *Sent) {
 	p, ok := s.format.Codec.ReadPicture(in.Payload)
-	if !ok || p.Bits == 0 && !p.HasTL0() {
+	if !ok || p.Bits == 0 && !p.HasTL0() && !p.HasKey() {
 		return
 	}
-	if p.Bits != r.cur.picBits {
-		r.cur.picBits, r.cur.picLast, r.cur.picOut = p.Bits, p.ID, r.pic+1
-		r.cur.tl0Delta = r.tl0 + 1 - p.TL0
+	c := &r.cur
+	if !c.counting || p.Bits != c.picBits {
+		c.counting, c.picBits, c.picLast, c.picOut = true, p.Bits, p.ID, r.counters.ID+1
+		c.tl0Delta, c.keyDelta = r.counters.TL0+1-p.TL0, r.counters.Key+1-p.Key
 	}
-	steps := pictureSteps(p.ID, r.cur.picLast, p.Bits)
-	s.picture, s.hasPicture = (r.cur.picOut+uint16(steps))&0x7fff, true //nolint:gosec // modulo 2^15 on purpose
-	s.tl0 = p.TL0 + r.cur.tl0Delta
+	steps := pictureSteps(p.ID, c.picLast, p.Bits)
+	s.counters = codec.Counters{
+		ID:  (c.picOut + uint16(steps)) & 0x7fff, //nolint:gosec // modulo 2^15 on purpose
+		TL0: p.TL0 + c.tl0Delta,
+		Key: (p.Key + c.keyDelta) & 0x1f,
+	}
+	s.hasCounters = true
 	if steps >= 0 && in.Newer {
-		r.cur.picLast, r.cur.picOut, r.pic, r.tl0 = p.ID, s.picture, s.picture, s.tl0
+		c.picLast, c.picOut, r.counters = p.ID, s.counters.ID, s.counters
 	}
 }
 

@@ -17,13 +17,12 @@ const (
 
 // Sent remembers one packet as it was sent.
 type Sent struct {
-	format     *Format
-	n          uint64 // the packet's number at its source
-	seq        uint16
-	timestamp  uint32
-	picture    uint16
-	tl0        uint8
-	hasPicture bool
+	format      *Format
+	n           uint64 // the packet's number at its source
+	seq         uint16
+	timestamp   uint32
+	counters    codec.Counters
+	hasCounters bool
 }
 
 // Packet appends the packet that s was made of to dst, as it came from its publisher, if it is still there.
@@ -45,17 +44,17 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 		AudioLevel:  p.Extension(s.format.AudioLevelID),
 		Descriptor:  p.Extension(s.format.DescriptorID),
 	}
-	if s.hasPicture {
+	if s.hasCounters {
 		out.Payload = s.appendPayload(scratch, p)[len(scratch):]
 	}
 	return out
 }
 
-// appendPayload appends the payload of p to dst, with the picture id it is sent with.
+// appendPayload appends the payload of p to dst, with the counters it is sent with.
 func (s *Sent) appendPayload(dst []byte, p *packet.Packet) []byte {
-	if s.hasPicture {
+	if s.hasCounters {
 		if pic, ok := s.format.Codec.ReadPicture(p.Payload); ok {
-			return codec.AppendPicture(dst, p.Payload, pic, s.picture, s.tl0)
+			return codec.AppendPicture(dst, p.Payload, &pic, s.counters)
 		}
 	}
 	return append(dst, p.Payload...)

@@ -158,7 +158,7 @@ func video(ring *packet.Ring, seq uint16) *In {
 func TestRetransmissionIsThePacketThatWasSent(t *testing.T) {
 	ring := packet.NewRing(64)
 	r := NewRewriter(0x1234, 99)
-	r.pic = 0x0fff
+	r.counters.ID = 0x0fff
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
 	var h History
 	sent, out, _ := r.Forward(start, 1, video(ring, 500), nil)

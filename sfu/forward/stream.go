@@ -14,10 +14,12 @@ type stream struct {
 	ranges     [maxRanges]span
 	end, count int
 
-	picBits  uint8
-	picLast  uint16 // newest picture id received
+	counting bool   // the fields below are set
+	picBits  uint8  // of the picture ids received
+	picLast  uint16 // newest one received
 	picOut   uint16 // as what it was sent
 	tl0Delta uint8
+	keyDelta uint8
 }
 
 type span struct{ from, delta uint64 }

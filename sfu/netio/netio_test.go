@@ -312,13 +312,13 @@ func TestWriterFlushesWhenFull(t *testing.T) {
 
 func TestSlabsAreReusedOnlyAfterTheLastRelease(t *testing.T) {
 	pool := newSlabPool()
-	k := packer{pool: pool}
-	first := k.pack([]byte("kept"), netip.AddrPort{})
+	k := Packer{pool: pool}
+	first := k.Pack([]byte("kept"), netip.AddrPort{})
 	first.Retain()
 	first.Release()
 	var rest []Packet
 	for k.cur == first.slab {
-		rest = append(rest, k.pack(make([]byte, 1000), netip.AddrPort{}))
+		rest = append(rest, k.Pack(make([]byte, 1000), netip.AddrPort{}))
 	}
 	for _, p := range rest {
 		p.Release()

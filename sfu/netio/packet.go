@@ -79,28 +79,33 @@ func (p *slabPool) put(s *slab) {
 	}
 }
 
-// packer copies datagrams into slabs, one behind the other: a small audio packet takes no more room than it needs.
-type packer struct {
+// Packer copies datagrams into slabs, one behind the other: a small audio packet takes no more room than it needs. It makes
+// Packets of what did not come from a Socket, too. It is for one goroutine at a time.
+type Packer struct {
 	pool *slabPool
 	cur  *slab
 	off  int
 }
 
-func (k *packer) pack(b []byte, from netip.AddrPort) Packet {
+// NewPacker makes a Packer with slabs of its own.
+func NewPacker() *Packer { return &Packer{pool: newSlabPool()} }
+
+// Pack makes a Packet with a copy of b, which has MaxDatagram bytes at most.
+func (k *Packer) Pack(b []byte, from netip.AddrPort) Packet {
 	need := Headroom + len(b)
 	if k.cur == nil || k.off+need > slabSize {
 		k.drop()
 		k.cur, k.off = k.pool.get(), 0
 	}
 	start := k.off + Headroom
-	end := start + copy(k.cur.buf[start:], b)
+	end := start + copy(k.cur.buf[start:], b[:min(len(b), MaxDatagram)])
 	k.off = (end + slabAlign - 1) &^ (slabAlign - 1)
 	k.cur.refs.Add(1)
 	return Packet{Data: k.cur.buf[start:end:end], From: from, slab: k.cur, start: start}
 }
 
 // drop lets go of the slab that was being filled.
-func (k *packer) drop() {
+func (k *Packer) drop() {
 	if k.cur != nil {
 		k.cur.release()
 		k.cur = nil

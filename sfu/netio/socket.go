@@ -26,7 +26,7 @@ type Socket struct {
 	in        []message
 	got, next int // messages received; the one to hand out next
 	off       int // bytes of it that have been handed out
-	pack      packer
+	pack      *Packer
 
 	gso atomic.Bool // GSO is in use; turned off for good when the kernel or the device refuses it
 }
@@ -86,7 +86,7 @@ func open(cfg Config) (*Socket, error) {
 	}
 	conn := pc.(*net.UDPConn)
 	s := &Socket{conn: conn, addr: conn.LocalAddr().(*net.UDPAddr).AddrPort(), cfg: cfg, count: new(counters)}
-	s.pack.pool = newSlabPool()
+	s.pack = NewPacker()
 	if err := s.setUp(); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("netio: set up UDP %s: %w", cfg.Addr, err)
@@ -128,7 +128,7 @@ func (s *Socket) handOut(out []Packet) int {
 			continue
 		}
 		end := min(s.off+m.seg, m.n)
-		out[n] = s.pack.pack(m.buf[s.off:end], m.from)
+		out[n] = s.pack.Pack(m.buf[s.off:end], m.from)
 		bytes += end - s.off
 		s.off = end
 		n++

@@ -1,6 +1,6 @@
 import type { ChatMessage, Room } from '@turnout/client';
 import { MessageSquare, SendHorizontal } from 'lucide-react';
-import { type FormEvent, type KeyboardEvent, type ReactElement, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactElement, type SyntheticEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { IconButton } from '../ui/Button.js';
 import css from './ChatPanel.module.css';
 import { linked } from './linked.js';
@@ -18,11 +18,9 @@ const longest = 4000;
 export function ChatPanel({ room, messages, canSend, onFailed }: ChatPanelProps): ReactElement {
   const [text, setText] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
-  const list = useRef<HTMLOListElement>(null);
   useEffect(() => input.current?.focus(), []);
-  useStayAtEnd(list, messages.length);
 
-  function send(event?: FormEvent): void {
+  function send(event?: SyntheticEvent): void {
     event?.preventDefault();
     const said = text.trim();
     if (!said) return;
@@ -44,11 +42,7 @@ export function ChatPanel({ room, messages, canSend, onFailed }: ChatPanelProps)
           <span>Messages reach everyone who is in the call now.</span>
         </div>
       ) : (
-        <ol ref={list} className={css['list']} tabIndex={0} aria-label="Messages">
-          {messages.map((message, i) => (
-            <Message key={message.id} message={message} follows={isFollowing(messages[i - 1], message)} />
-          ))}
-        </ol>
+        <Messages messages={messages} />
       )}
       {canSend ? (
         <form className={css['form']} onSubmit={send}>
@@ -99,7 +93,10 @@ function Message({ message, follows }: { message: ChatMessage; follows: boolean 
   );
 }
 
+// Messages of one person within two minutes stand under one name.
 const together = 120_000;
+// Pixels from the end that still count as being there.
+const nearEnd = 60;
 
 function isFollowing(before: ChatMessage | undefined, message: ChatMessage): boolean {
   return (
@@ -108,17 +105,26 @@ function isFollowing(before: ChatMessage | undefined, message: ChatMessage): boo
 }
 
 /** Follows new messages, unless a person has scrolled up to read. */
-function useStayAtEnd(list: React.RefObject<HTMLOListElement | null>, count: number): void {
+function Messages({ messages }: { messages: readonly ChatMessage[] }): ReactElement {
+  const list = useRef<HTMLOListElement>(null);
   const atEnd = useRef(true);
-  useEffect(() => {
-    const element = list.current;
-    if (!element) return undefined;
-    const scrolled = (): void => void (atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 60);
-    element.addEventListener('scroll', scrolled);
-    return () => element.removeEventListener('scroll', scrolled);
-  }, [list, count > 0]);
   useLayoutEffect(() => {
     const element = list.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
-  }, [list, count]);
+  }, [messages]);
+  return (
+    <ol
+      ref={list}
+      className={css['list']}
+      tabIndex={0}
+      aria-label="Messages"
+      onScroll={({ currentTarget: at }) => {
+        atEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < nearEnd;
+      }}
+    >
+      {messages.map((message, i) => (
+        <Message key={message.id} message={message} follows={isFollowing(messages[i - 1], message)} />
+      ))}
+    </ol>
+  );
 }

@@ -1,5 +1,5 @@
 import { ArrowRight, Clock, Plus } from 'lucide-react';
-import { type FormEvent, type ReactElement, useState } from 'react';
+import { type ReactElement, type SyntheticEvent, useState } from 'react';
 import { go, newRoom, pathOf, roomFrom } from '../route.js';
 import { rooms } from '../storage.js';
 import { Button } from '../ui/Button.js';
@@ -13,7 +13,7 @@ export function Lobby(): ReactElement {
   const [typed, setTyped] = useState(recent[0] ?? '');
   const room = roomFrom(typed);
 
-  function enter(event: FormEvent): void {
+  function enter(event: SyntheticEvent): void {
     event.preventDefault();
     if (room) go(pathOf(room));
   }

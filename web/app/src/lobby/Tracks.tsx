@@ -35,10 +35,10 @@ export function Tracks(): ReactElement {
           <animateMotion dur="3.6s" repeatCount="indefinite" path="M0 230h150C250 230 230 92 330 92" />
         </circle>
         <circle r="5">
-          <animateMotion dur="3.6s" begin="1.2s" repeatCount="indefinite" path="M0 230h330" />
+          <animateMotion dur="3.6s" begin="-1.2s" repeatCount="indefinite" path="M0 230h330" />
         </circle>
         <circle r="5">
-          <animateMotion dur="3.6s" begin="2.4s" repeatCount="indefinite" path="M0 230h150C250 230 230 368 330 368" />
+          <animateMotion dur="3.6s" begin="-2.4s" repeatCount="indefinite" path="M0 230h150C250 230 230 368 330 368" />
         </circle>
       </g>
     </svg>

@@ -1,6 +1,6 @@
 import type { TurnoutError } from '@turnout/client';
 import { LoaderCircle, LogIn, Mic, MicOff, Video, VideoOff } from 'lucide-react';
-import { type FormEvent, type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import { type ReactElement, type SyntheticEvent, useEffect, useState, useSyncExternalStore } from 'react';
 import { recall } from '../storage.js';
 import { nameIn } from '../token.js';
 import { Avatar } from '../ui/Avatar.js';
@@ -35,7 +35,7 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
     return () => media?.removeEventListener('devicechange', changed);
   }, [preview]);
 
-  function join(event: FormEvent): void {
+  function join(event: SyntheticEvent): void {
     event.preventDefault();
     if (trimmed && !joining) onJoin(trimmed);
   }
@@ -100,24 +100,24 @@ function PreviewCard({ preview, state, name }: { preview: Preview; state: Previe
         <div className={css['level']}>
           <LevelBars media={microphone.track?.media} />
         </div>
-      </div>
-      <div className={css['toggles']}>
-        <IconButton
-          label={microphone.wanted ? 'Turn the microphone off' : 'Turn the microphone on'}
-          aria-pressed={microphone.wanted && !microphone.error}
-          data-testid="preview-mic"
-          look={microphone.wanted && !microphone.error ? 'round' : 'off'}
-          icon={microphone.wanted && !microphone.error ? <Mic /> : <MicOff />}
-          onClick={() => void preview.toggle('microphone')}
-        />
-        <IconButton
-          label={camera.wanted ? 'Turn the camera off' : 'Turn the camera on'}
-          aria-pressed={camera.wanted && !camera.error}
-          data-testid="preview-camera"
-          look={camera.wanted && !camera.error ? 'round' : 'off'}
-          icon={camera.wanted && !camera.error ? <Video /> : <VideoOff />}
-          onClick={() => void preview.toggle('camera')}
-        />
+        <div className={css['toggles']}>
+          <IconButton
+            label={microphone.wanted ? 'Turn the microphone off' : 'Turn the microphone on'}
+            aria-pressed={microphone.wanted && !microphone.error}
+            data-testid="preview-mic"
+            look={microphone.wanted && !microphone.error ? 'round' : 'off'}
+            icon={microphone.wanted && !microphone.error ? <Mic /> : <MicOff />}
+            onClick={() => void preview.toggle('microphone')}
+          />
+          <IconButton
+            label={camera.wanted ? 'Turn the camera off' : 'Turn the camera on'}
+            aria-pressed={camera.wanted && !camera.error}
+            data-testid="preview-camera"
+            look={camera.wanted && !camera.error ? 'round' : 'off'}
+            icon={camera.wanted && !camera.error ? <Video /> : <VideoOff />}
+            onClick={() => void preview.toggle('camera')}
+          />
+        </div>
       </div>
     </section>
   );

@@ -1,5 +1,5 @@
 // Camera and microphone before a call. It is a store outside of React, because its tracks outlive the page that shows them.
-import { createTracks, listDevices, LocalTrack, TurnoutError } from '@turnout/client';
+import { createTracks, listDevices, type LocalTrack, TurnoutError } from '@turnout/client';
 import { recall, remember } from '../storage.js';
 
 export type Kind = 'camera' | 'microphone';

@@ -1,3 +1,4 @@
+import { ChevronDown } from 'lucide-react';
 import { type InputHTMLAttributes, type ReactElement, type SelectHTMLAttributes, useId } from 'react';
 import css from './Field.module.css';
 
@@ -35,21 +36,24 @@ export function SelectField({
   return (
     <div className={css['field']}>
       <label htmlFor={id}>{label}</label>
-      <select
-        id={id}
-        className={css['input']}
-        disabled={choices.length === 0}
-        value={value}
-        onChange={(e) => onPick(e.target.value)}
-        {...rest}
-      >
-        {choices.length === 0 && <option>{empty}</option>}
-        {choices.map((choice) => (
-          <option key={choice.id} value={choice.id}>
-            {choice.label}
-          </option>
-        ))}
-      </select>
+      <div className={css['select']}>
+        <select
+          id={id}
+          className={css['input']}
+          disabled={choices.length === 0}
+          value={value}
+          onChange={(e) => onPick(e.target.value)}
+          {...rest}
+        >
+          {choices.length === 0 && <option>{empty}</option>}
+          {choices.map((choice) => (
+            <option key={choice.id} value={choice.id}>
+              {choice.label}
+            </option>
+          ))}
+        </select>
+        <ChevronDown aria-hidden="true" />
+      </div>
     </div>
   );
 }

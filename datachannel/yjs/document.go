@@ -1,0 +1,259 @@
+package yjs
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Doc is the union of the updates it was given. It holds their bytes, not their meaning. The zero value is an empty document
+// with the default limits.
+type Doc struct {
+	limits  Limits
+	clients map[uint64]*client
+	order   []*client // the same, highest id first: the order in which Yjs writes them
+	bytes   int       // the cost of all clients
+	waiting int       // the part of it that waits behind gaps
+}
+
+// NewDoc is an empty document.
+func NewDoc(l Limits) *Doc { return &Doc{limits: l} }
+
+// Applied says what an update brought.
+type Applied struct {
+	// New is the part of the update that was not known: what to store and to relay. It is nil if nothing was new, and shares
+	// the memory of the update that was given if all of it was.
+	New []byte
+	// Pending says that some structs of the document, these or earlier ones, wait for an earlier clock of their client. They
+	// are kept, are part of every Diff (behind Skips, as Yjs does it), and count in Limits.PendingBytes until the gap is closed.
+	Pending bool
+}
+
+// Apply adds an update. The document keeps copies, so update stays the caller's.
+//
+// Updates may come in any order, overlap, and be repeated. The error is a *MalformedError, an *EquivocationError or a
+// *LimitError, and then nothing has changed.
+func (d *Doc) Apply(update []byte) (Applied, error) {
+	l := d.limits.orDefault()
+	if len(update) > l.UpdateBytes {
+		return Applied{}, &LimitError{Limit: "UpdateBytes", Max: l.UpdateBytes}
+	}
+	return d.apply(update, l)
+}
+
+// Restore adds an update that was accepted before, such as a stored one: limits that have become smaller since do not keep a
+// document from being opened. The error is a *MalformedError or an *EquivocationError, and then nothing has changed.
+func (d *Doc) Restore(update []byte) error {
+	_, err := d.apply(update, Limits{Bytes: math.MaxInt, PendingBytes: math.MaxInt, Clients: math.MaxInt})
+	return err
+}
+
+func (d *Doc) apply(update []byte, l Limits) (Applied, error) {
+	n, err := d.examine(update)
+	switch {
+	case err != nil:
+		return Applied{}, err
+	case n.structs+n.deletions == 0:
+		return Applied{Pending: d.waiting > 0}, nil
+	case n.odd:
+		return d.apply(normal(update), l)
+	}
+	if err := d.fits(n, l); err != nil {
+		return Applied{}, err
+	}
+	if n.known == 0 {
+		d.commit(update, nil)
+		return Applied{New: update, Pending: d.waiting > 0}, nil
+	}
+	var w writer
+	d.commit(update, &w)
+	return Applied{New: w.finish(), Pending: d.waiting > 0}, nil
+}
+
+// Contains says whether an update brings nothing new, as must be so for what a read-only participant sends. The error is a
+// *MalformedError or an *EquivocationError.
+func (d *Doc) Contains(update []byte) (bool, error) {
+	n, err := d.examine(update)
+	return err == nil && n.structs+n.deletions == 0, err
+}
+
+// news is what an update would bring.
+type news struct {
+	structs, deletions int // how many are new, at least in part
+	known              int // how many of both are known, at least in part
+	bytes, waiting     int // upper bounds of the cost
+	clients            int
+	blocks             []uint64 // the new clients that have structs, highest first unless odd
+	odd                bool
+}
+
+// examine checks an update whole and changes nothing.
+func (d *Doc) examine(update []byte) (news, error) {
+	var n news
+	var conflict *EquivocationError
+	u := scan(update, false)
+	for u.nextBlock() {
+		c := d.clients[u.client]
+		if c == nil {
+			n.clients++
+			n.blocks = append(n.blocks, u.client)
+		}
+		next := c.known()
+		for u.nextSpan() {
+			if clock, found := c.conflict(u.span); found && conflict == nil {
+				conflict = &EquivocationError{ID: ID{Client: u.client, Clock: clock}}
+			}
+			n.span(c, u.span, next)
+			if u.span.clock <= next {
+				next = max(next, u.span.end())
+			}
+		}
+	}
+	counted := noClient
+	for u.nextDeletion() {
+		c := d.clients[u.client]
+		if c == nil && u.client != counted {
+			counted = u.client
+			n.deletionsOnly(u.client)
+		}
+		n.deletion(c, u.deletion)
+	}
+	if err := u.finish(); err != nil {
+		return n, err
+	}
+	if conflict != nil {
+		return n, conflict
+	}
+	n.odd = u.odd
+	return n, nil
+}
+
+// span counts what of s is new to c, of which all clocks below next are known or part of the update.
+func (n *news) span(c *client, s span, next uint64) {
+	covered := s.length
+	c.eachMissing(s, func(from, to uint64) {
+		covered -= to - from
+		n.structs++
+		n.bytes += s.cost()
+		if from > next {
+			n.waiting += s.cost()
+		}
+	})
+	if covered > 0 {
+		n.known++
+	}
+}
+
+// noClient is no client's id.
+const noClient uint64 = math.MaxUint64
+
+// deletionsOnly counts a new client if it has no structs in the update.
+func (n *news) deletionsOnly(client uint64) {
+	_, found := slices.BinarySearchFunc(n.blocks, client, func(a, b uint64) int { return cmp.Compare(b, a) })
+	if !found {
+		n.clients++
+	}
+}
+
+func (n *news) deletion(c *client, v interval) {
+	if c != nil && c.deleted.holds(v) {
+		n.known++
+		return
+	}
+	n.deletions++
+	n.bytes += intervalBytes
+	if c != nil && c.deleted.touches(v) {
+		n.known++
+	}
+}
+
+// fits says whether the document may grow by n.
+func (d *Doc) fits(n news, l Limits) error {
+	switch {
+	case len(d.clients)+n.clients > l.Clients:
+		return &LimitError{Limit: "Clients", Max: l.Clients}
+	case d.bytes+n.bytes+n.clients*clientBytes > l.Bytes:
+		return &LimitError{Limit: "Bytes", Max: l.Bytes}
+	case n.waiting > 0 && d.waiting+n.waiting > l.PendingBytes:
+		return &LimitError{Limit: "PendingBytes", Max: l.PendingBytes}
+	}
+	return nil
+}
+
+// commit adds an examined update. What is new goes to w, if there is one.
+func (d *Doc) commit(update []byte, w *writer) {
+	u := scan(update, true)
+	for u.nextBlock() {
+		c := d.client(u.client)
+		cost, waiting := c.cost(), c.waiting
+		for u.nextSpan() {
+			s := u.span
+			if s.clock >= c.end() {
+				c.insert(s, s.clock, s.end())
+				w.span(c.id, s, s.clock, s.end())
+				continue
+			}
+			var missing []interval // collected first: insert moves what eachMissing walks over
+			c.eachMissing(s, func(from, to uint64) { missing = append(missing, interval{start: from, end: to}) })
+			for _, m := range missing {
+				c.insert(s, m.start, m.end)
+				w.span(c.id, s, m.start, m.end)
+			}
+		}
+		d.bytes += c.cost() - cost
+		d.waiting += c.waiting - waiting
+	}
+	for u.nextDeletion() {
+		c := d.client(u.client)
+		cost := c.cost()
+		c.deleted.eachMissing(u.deletion, func(v interval) bool {
+			w.deletion(c.id, v)
+			return true
+		})
+		c.deleted = c.deleted.add(u.deletion)
+		d.bytes += c.cost() - cost
+	}
+}
+
+// client is the one of that id, made if need be.
+func (d *Doc) client(id uint64) *client {
+	if c := d.clients[id]; c != nil {
+		return c
+	}
+	if d.clients == nil {
+		d.clients = make(map[uint64]*client)
+	}
+	c := &client{id: id}
+	d.clients[id] = c
+	i, _ := slices.BinarySearchFunc(d.order, id, descending)
+	d.order = slices.Insert(d.order, i, c)
+	d.bytes += c.cost()
+	return c
+}
+
+func descending(c *client, id uint64) int { return cmp.Compare(id, c.id) }
+
+// normal is an update that means the same and is written as Yjs writes one. The update has been examined, so its size is
+// bounded.
+func normal(update []byte) []byte {
+	var d Doc
+	d.commit(update, nil)
+	return d.Encode()
+}
+
+// Usage is what a document holds.
+type Usage struct {
+	Clients int
+	Structs int // after joining neighbours
+	Bytes   int // of structs, their index and deletions; the memory behind them may be up to twice that, while it grows
+	Pending int // the part of Bytes that waits behind gaps
+}
+
+// Usage counts what the document holds.
+func (d *Doc) Usage() Usage {
+	u := Usage{Clients: len(d.order), Bytes: d.bytes, Pending: d.waiting}
+	for _, c := range d.order {
+		u.Structs += len(c.records)
+	}
+	return u
+}
