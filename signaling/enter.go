@@ -91,7 +91,6 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 	if !g.srv.sessions.reserve() {
 		return nil, inRoom{}, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more participants", Hint: "try again later", Retryable: true}
 	}
-	defer g.srv.sessions.release()
 	live := newSession(g.srv.cfg.session(), id, time.Now())
 	at, _, _ := g.attach(live, 0) // first: it may be removed again as soon as it has joined, and must be told
 	g.listen(at, live)
@@ -102,10 +101,15 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 		}
 		err, answered := l.admit(enter{token: token, join: j, session: live, re: id})
 		g.srv.rooms.entered(l)
+		if answered && err == nil {
+			return at, inRoom{session: live, room: l}, nil
+		}
 		if answered {
-			return at, inRoom{session: live, room: l}, err
+			g.srv.sessions.release()
+			return nil, inRoom{}, err
 		}
 	}
+	g.srv.sessions.release()
 	return nil, inRoom{}, &protocol.Error{Code: protocol.ServerDraining, Message: "the room is being closed", Hint: "join again in a moment", Retryable: true}
 }
 

@@ -185,6 +185,7 @@ export class Data {
       case 'gap':
       case 'fragment':
       case 'unknown':
+      case 'malformed':
         return;
       default:
         frame satisfies never;
