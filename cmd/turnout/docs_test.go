@@ -167,3 +167,27 @@ func realFlags(t *testing.T) map[string]bool {
 	}
 	return known
 }
+
+// TestArchitecturePageNamesPackagesThatExist holds the table of packages to the tree.
+func TestArchitecturePageNamesPackagesThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.HasPrefix(line, "| `") || strings.Contains(line, "planned") {
+			continue
+		}
+		cell, _, _ := strings.Cut(line[1:], "|")
+		for _, m := range regexp.MustCompile("`([a-z/]+)`").FindAllStringSubmatch(cell, -1) {
+			named++
+			if sources, err := filepath.Glob("../../" + m[1] + "/*.go"); err != nil || len(sources) == 0 {
+				t.Errorf("there is no package %s", m[1])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d packages named: has the table changed its form?", named)
+	}
+}
