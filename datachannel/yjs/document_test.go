@@ -222,7 +222,7 @@ func TestHonestAccountsMayDiffer(t *testing.T) {
 			values(1, anyObject, 2, 1, 'a', anyTrue, 1, 'b', anyNull),
 			values(1, anyObject, 2, 1, 'b', anyNull, 1, 'a', anyTrue),
 		},
-		"JSON with spaces":  {embed(`{"a":1,"b":[true]}`), embed(`{ "b": [true], "a": 1.0 }`)},
+		"JSON with spaces":   {embed(`{"a":1,"b":[true]}`), embed(`{ "b": [true], "a": 1.0 }`)},
 		"a default left out": {doc(anyObject, 1, 2, 'g', 'c', anyTrue), doc(anyObject, 0)},
 	} {
 		d := docOf(t, c.known)

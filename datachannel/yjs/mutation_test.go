@@ -39,7 +39,7 @@ func TestAcceptedDamageNeverBreaksYjs(t *testing.T) {
 	refused, accepted := 0, 0
 	for seed := range 150 {
 		p := o.history(t, seed)
-		var rooms [][][]byte
+		rooms := [][][]byte{}
 		for range 40 {
 			room, took := damagedRoom(t, r, p)
 			if took {

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
 import * as Y from 'yjs'
 import { history } from './history.mjs'
+import { Person, answer, hello } from './peers.mjs'
 
 const pack = bytes => Buffer.from(bytes).toString('base64')
 const unpack = text => new Uint8Array(Buffer.from(text, 'base64'))
@@ -103,13 +104,35 @@ function receive (updates) {
   }
 }
 
+/** A client with the later part of the history, of which the server has the earlier one. */
+function connect () {
+  client = docOf(...current.deliveries.slice(current.deliveries.length >> 2))
+  return { step1: pack(hello(client)) }
+}
+
+function synced ({ document }) {
+  const whole = made(...current.deliveries)
+  return { wrong: [...differences(seen(client), whole), ...differences(made(unpack(document)), whole)] }
+}
+
+function present ({ who, state, receive }) {
+  const sent = people[who].turn(receive.map(unpack), state).map(pack)
+  return { sent, states: people[who].states() }
+}
+
 let current = null
+let client = null
+const people = [new Person(101), new Person(102)]
 const answers = {
   history: ({ seed }) => {
     current = history(seed)
     return { deliveries: current.deliveries.map(pack), peers: current.peers.map(p => pack(p.vector)) }
   },
   judge: request => ({ checks: judge(current, request) }),
+  connect,
+  sync: ({ messages }) => ({ step2: pack(messages.map(m => answer(client, unpack(m))).find(a => a !== null)) }),
+  synced,
+  awareness: present,
   receive: ({ rooms }) => ({ thrown: rooms.map(receive) })
 }
 
