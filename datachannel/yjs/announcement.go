@@ -42,10 +42,18 @@ func (r *announcements) next() bool {
 		return false
 	}
 	r.raw = r.b[start:r.pos]
-	if string(bytes.Trim(r.state, " \t\r\n")) == null {
+	if isNull(r.state) {
 		r.state = nil
 	}
 	return true
+}
+
+// isNull says whether b is what JSON.parse takes for null: white space may stand around it.
+func isNull(b []byte) bool {
+	if len(b) > 0 && (b[0] == '{' || b[len(b)-1] == '}') { // an object, as nearly all are
+		return false
+	}
+	return string(bytes.Trim(b, " \t\r\n")) == null
 }
 
 // checkState fails unless the state is JSON that clients can parse.
