@@ -204,3 +204,23 @@ func TestOriginsAreComparedExactly(t *testing.T) {
 		}
 	}
 }
+
+// FuzzToken: whatever the headers and the query hold, a token is one of the pieces that were given.
+func FuzzToken(f *testing.F) {
+	f.Add("Bearer a", "turnout.v1, access_token_b", "turnout_session=c", "access_token=d")
+	f.Add("bearer", ",,access_token_", "turnout_session", "access_token=%zz")
+	f.Fuzz(func(t *testing.T, authorization, protocols, cookie, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/ws", http.NoBody)
+		r.Header["Authorization"] = []string{authorization}
+		r.Header["Sec-Websocket-Protocol"] = []string{protocols}
+		r.Header["Cookie"] = []string{cookie}
+		r.URL.RawQuery = query
+		got := Token(r)
+		for _, given := range []string{authorization, protocols, cookie, r.URL.Query().Get("access_token")} {
+			if strings.Contains(given, got) {
+				return
+			}
+		}
+		t.Errorf("%q was given by nobody", got)
+	})
+}
