@@ -234,6 +234,11 @@ func TestADetachedSessionIsReplacedEvenByPolicyReject(t *testing.T) {
 	}
 	c.wantClose(protocol.CloseTryLater)
 	bob.cut()
+	bob = h.resume(bob, bob.last())
+	await[protocol.Resumed](bob)
+	c = h.dial(nil)
+	c.wantError(c.ask(protocol.Join{Protocol: 1, Token: token(t, "bob"), Client: protocol.Client{}}), protocol.IdentityTaken)
+	bob.cut()
 	eventually(t, "bob can come back", func() bool {
 		c := h.dial(nil)
 		c.ask(protocol.Join{Protocol: 1, Token: token(t, "bob"), Client: protocol.Client{}})

@@ -145,6 +145,30 @@ func TestSilenceIsToldToTheReader(t *testing.T) {
 	}
 }
 
+func TestAPingIsAnsweredAndCountsAsHeard(t *testing.T) {
+	_, c, why := open(t, Config{Heartbeat: 20 * time.Millisecond, Timeout: time.Second}, echo)
+	pongs := make(chan string, 100)
+	c.SetPingHandler(func(string) error { return nil }) // the server's own pings are not answered
+	c.SetPongHandler(func(data string) error {
+		pongs <- data
+		return nil
+	})
+	go func() { _, _, _ = c.ReadMessage() }() // ends with the connection
+	for range 30 {                            // for longer than the timeout
+		if err := c.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-pongs; got != "x" {
+			t.Errorf("pong %q", got)
+		}
+		select {
+		case s := <-why:
+			t.Fatalf("it ended: %s", s)
+		case <-time.After(50 * time.Millisecond): // between pings
+		}
+	}
+}
+
 func TestALostConnectionIsNoted(t *testing.T) {
 	_, c, why := open(t, Config{}, echo)
 	_ = c.NetConn().Close()
