@@ -20,7 +20,7 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
   const { microphone, camera, screen } = controls;
   const { copied, copy } = useCopied();
   return (
-    <footer className={css['bar']} role="toolbar" aria-label="Call">
+    <footer className={css['bar']}>
       <div className={css['side']}>
         {shareable && (
           <IconButton
