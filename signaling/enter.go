@@ -99,7 +99,7 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 		if l == nil {
 			break
 		}
-		err, answered := l.admit(enter{token: token, join: j, session: live, re: id})
+		answered, err := l.admit(enter{token: token, join: j, session: live, re: id})
 		g.srv.rooms.entered(l)
 		if answered && err == nil {
 			return at, inRoom{session: live, room: l}, nil
@@ -121,22 +121,22 @@ func (g guest) verify(signed string) (auth.Token, error) {
 }
 
 // admit waits until the room has taken or refused somebody. answered is false if the room is over.
-func (l *loop) admit(m enter) (err error, answered bool) {
+func (l *loop) admit(m enter) (answered bool, err error) {
 	outcome := make(chan error, 1)
 	m.outcome = outcome
 	if !l.post(m) {
-		return nil, false
+		return false, nil
 	}
 	select {
 	case err := <-outcome:
-		return err, true
+		return true, err
 	case <-l.done:
 	}
 	select { // it may have been the last thing the room did
 	case err := <-outcome:
-		return err, true
+		return true, err
 	default:
-		return nil, false
+		return false, nil
 	}
 }
 

@@ -89,7 +89,9 @@ func FuzzPayload(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, codec uint8, b []byte, id uint16, tl0 uint8) {
 		c, id := Codec(codec%6), id&0x7fff
-		_ = c.KeyFrame(b)
+		if f := c.ReadFrame(b); f.Key && c != VP9 && !c.KeyFrame(b) {
+			t.Errorf("% x: %+v", b, f)
+		}
 		p, ok := c.ReadPicture(b)
 		if !ok {
 			return
@@ -121,4 +123,26 @@ func FuzzVP8AgainstPion(f *testing.F) {
 			t.Errorf("% x: %+v, pion %+v", b, p, other)
 		}
 	})
+}
+
+func TestFramesTellTheirLayers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		codec   Codec
+		payload []byte
+		want    Frame
+	}{
+		{"vp8 without layers", VP8, []byte{0x10, 0x01}, Frame{Begin: true}},
+		{"vp8 key", VP8, []byte{0x90, 0xe0, 0x81, 0x02, 0x09, 0x00, 0x00}, Frame{Begin: true, Key: true, Sync: true, Alone: true}},
+		{"vp8 T2", VP8, []byte{0x80, 0xe0, 0x81, 0x02, 0x09, 0x80, 0x01}, Frame{Layer: Layer{0, 2}}},
+		{"vp8 T1, sync", VP8, []byte{0x90, 0x20, 0x60, 0x01}, Frame{Layer: Layer{0, 1}, Begin: true, Sync: true}},
+		{"vp9 key", VP9, []byte{0xac, 0x05, 0x00, 0x00, 1}, Frame{Begin: true, End: true, Key: true, Sync: true, Alone: true}},
+		{"vp9 S1 of a key picture", VP9, []byte{0xa8, 0x05, 0x03, 0x00, 1}, Frame{Layer: Layer{1, 0}, Begin: true, Sync: true, Alone: true}},
+		{"vp9 S1 T2, switching up", VP9, []byte{0xe4, 0x05, 0x53, 0x00, 1}, Frame{Layer: Layer{1, 2}, End: true, Sync: true}},
+		{"h264", H264, []byte{0x67, 1}, Frame{Key: true}},
+	} {
+		if got := c.codec.ReadFrame(c.payload); got != c.want {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
 }

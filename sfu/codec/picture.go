@@ -157,12 +157,5 @@ func vp9KeyFrame(b []byte) bool {
 	if !ok || b[0]&0x48 != 0x08 {
 		return false
 	}
-	if b[0]&0x20 == 0 {
-		return true
-	}
-	layers := p.header - 1 // the byte TID U SID D stands before TL0PICIDX, or last
-	if p.tl0At != 0 {
-		layers = p.tl0At - 1
-	}
-	return b[layers]>>1&0x07 == 0
+	return b[0]&0x20 == 0 || b[p.layersAt()]>>1&0x07 == 0
 }

@@ -36,6 +36,9 @@ type In struct {
 	N     uint64 // unwrapped sequence number
 	Key   bool   // a decoder can start here
 	Newer bool   // than every packet of this source before
+
+	Skip    bool  // its layer is not wanted: it is left out, and the numbers close up
+	Spatial uint8 // its spatial layer
 }
 
 // Out is a packet to be sent. Its slices belong to the In or to the scratch it was made with.
@@ -58,7 +61,7 @@ const (
 	NotShown         // its source is not the one shown
 	NoKey            // the source waits for a key frame
 	Late             // from before the switch, or older than what is remembered
-	Padding          // nothing but padding: left out, and the numbers close up
+	Padding          // nothing but padding, or Skip: left out, and the numbers close up
 )
 
 // Rewriter is the outgoing RTP stream of one slot. It is made by NewRewriter and has one owner.
@@ -115,10 +118,10 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 	if !r.live || source != r.cur.Source {
 		return Sent{}, Out{}, NotShown
 	}
-	if len(in.Payload) == 0 && r.cur.leaveOut(in.N) {
+	if r.leaveOut(in) {
 		return Sent{}, Out{}, Padding
 	}
-	n, ok := r.cur.number(in.N)
+	n, ok := r.cur.numbers.number(in.N)
 	if !ok {
 		return Sent{}, Out{}, Late
 	}
@@ -127,6 +130,7 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 		n:         in.N,
 		seq:       uint16(n), //nolint:gosec // modulo 2^16 on purpose
 		timestamp: in.Timestamp + r.cur.tsDelta,
+		empty:     in.Skip,
 	}
 	if n > r.n {
 		r.n = n
@@ -134,8 +138,23 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 			r.ts, r.tsAt, r.started = s.timestamp, now, true
 		}
 	}
-	r.pictures(in, &s)
+	if !s.empty {
+		r.count(in, &s)
+	}
 	return s, s.rebuild(&in.Packet, scratch), Send
+}
+
+// leaveOut says whether in needs no number: padding that is next in line, and what the receiver does not want. What comes late
+// cannot be left out, for its number is reserved; it is sent without its payload, so that nobody waits for it.
+func (r *Rewriter) leaveOut(in *In) bool {
+	switch {
+	case in.Skip:
+		r.skipPicture(in)
+		return r.cur.numbers.leaveOut(in.N)
+	case len(in.Payload) == 0:
+		return in.N == r.cur.numbers.highest+1 && r.cur.numbers.leaveOut(in.N)
+	}
+	return false
 }
 
 // begin makes next the source that is shown, with in as its first packet.
@@ -149,41 +168,58 @@ func (r *Rewriter) begin(now time.Time, in *In) {
 		}
 		ts += max(step, 1)
 	}
-	r.cur = newStream(r.next, in.N, r.n+1-in.N, ts-in.Timestamp)
+	r.cur = stream{Format: r.next, numbers: newRanges(in.N, r.n+1), tsDelta: ts - in.Timestamp}
 }
 
-// pictures fills in the counters of s.
-func (r *Rewriter) pictures(in *In, s *Sent) {
-	p, ok := s.format.Codec.ReadPicture(in.Payload)
-	if !ok || p.Bits == 0 && !p.HasTL0() && !p.HasKey() {
+// count fills in the picture counters of s.
+func (r *Rewriter) count(in *In, s *Sent) {
+	p, ok := r.picture(in)
+	if !ok {
 		return
 	}
-	c := &r.cur
-	if !c.counting || p.Bits != c.picBits {
-		c.counting, c.picBits, c.picLast, c.picOut = true, p.Bits, p.ID, r.counters.ID+1
-		c.tl0Delta, c.keyDelta = r.counters.TL0+1-p.TL0, r.counters.Key+1-p.Key
+	c := &r.cur.pictures
+	id := c.unwrap(p.ID)
+	out, ok := c.ids.number(id)
+	if !ok { // of a picture that was left out
+		s.empty = true
+		return
 	}
-	steps := pictureSteps(p.ID, c.picLast, p.Bits)
 	s.counters = codec.Counters{
-		ID:  (c.picOut + uint16(steps)) & 0x7fff, //nolint:gosec // modulo 2^15 on purpose
+		ID:  uint16(out) & 0x7fff, //nolint:gosec // modulo 2^15 on purpose
 		TL0: p.TL0 + c.tl0Delta,
 		Key: (p.Key + c.keyDelta) & 0x1f,
 	}
 	s.hasCounters = true
-	if steps >= 0 && in.Newer {
-		c.picLast, c.picOut, r.counters = p.ID, s.counters.ID, s.counters
+	c.newest = max(c.newest, id)
+	if out > c.sent {
+		c.sent, r.counters = out, s.counters
 	}
 }
 
-// pictureSteps is the way from one id to another in ids of so many bits, backwards when that is shorter.
-func pictureSteps(id, from uint16, bits uint8) int {
-	if bits == 0 {
-		return 0
+// skipPicture has the picture ids close up over a picture of which nothing is sent.
+func (r *Rewriter) skipPicture(in *In) {
+	p, ok := r.picture(in)
+	if !ok || !in.Newer || in.Spatial > 0 || p.Bits == 0 {
+		return
 	}
-	size := 1 << bits
-	d := (int(id) - int(from) + size) % size
-	if d >= size/2 {
-		d -= size
+	c := &r.cur.pictures
+	if id := c.unwrap(p.ID); c.ids.leaveOut(id) {
+		c.newest = id
 	}
-	return d
+}
+
+// picture reads the counters of in, and begins to count with the first picture.
+func (r *Rewriter) picture(in *In) (codec.Picture, bool) {
+	p, ok := r.cur.Codec.ReadPicture(in.Payload)
+	if !ok || p.Bits == 0 && !p.HasTL0() && !p.HasKey() {
+		return p, false
+	}
+	if c := &r.cur.pictures; !c.counting || p.Bits != c.bits {
+		first, sent := pictureStart+uint64(p.ID), pictureStart+uint64(r.counters.ID)
+		*c = pictures{
+			counting: true, bits: p.Bits, newest: first, ids: newRanges(first, sent+1), sent: sent,
+			tl0Delta: r.counters.TL0 + 1 - p.TL0, keyDelta: r.counters.Key + 1 - p.Key,
+		}
+	}
+	return p, true
 }

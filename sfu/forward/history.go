@@ -12,17 +12,21 @@ import (
 const (
 	maxResends     = 3
 	resendInterval = 40 * time.Millisecond // requests within about a round trip mean the same loss
-	historySize    = 1024                  // packets: 2 s of video at 500 packets a second; a power of two
+	historySize    = 512                   // packets: 1 s of video at 500 packets a second; a power of two
 )
 
-// Sent remembers one packet as it was sent.
+// Sent remembers one packet as it was sent. There are many of them: it has 40 bytes.
 type Sent struct {
 	format      *Format
 	n           uint64 // the packet's number at its source
-	seq         uint16
 	timestamp   uint32
 	counters    codec.Counters
+	seq         uint16
 	hasCounters bool
+	empty       bool // sent without its payload
+
+	resends uint8
+	last    uint32 // ms since the begin of the History
 }
 
 // Packet appends the packet that s was made of to dst, as it came from its publisher, if it is still there.
@@ -44,7 +48,9 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 		AudioLevel:  p.Extension(s.format.AudioLevelID),
 		Descriptor:  p.Extension(s.format.DescriptorID),
 	}
-	if s.hasCounters {
+	if s.empty {
+		out.Marker, out.Payload = false, nil
+	} else if s.hasCounters {
 		out.Payload = s.appendPayload(scratch, p)[len(scratch):]
 	}
 	return out
@@ -52,6 +58,9 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 
 // appendPayload appends the payload of p to dst, with the counters it is sent with.
 func (s *Sent) appendPayload(dst []byte, p *packet.Packet) []byte {
+	if s.empty {
+		return dst
+	}
 	if s.hasCounters {
 		if pic, ok := s.format.Codec.ReadPicture(p.Payload); ok {
 			return codec.AppendPicture(dst, p.Payload, &pic, s.counters)
@@ -79,22 +88,21 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 // History holds the newest packets of one outgoing stream by sequence number. The zero value is ready; memory is taken with
 // the first packet.
 type History struct {
-	entries []remembered
-}
-
-type remembered struct {
-	Sent
-	resends uint8
-	last    time.Time
+	entries []Sent
+	begin   time.Time
 }
 
 // Add remembers s, sent now.
 func (h *History) Add(now time.Time, s Sent) {
 	if h.entries == nil {
-		h.entries = make([]remembered, historySize)
+		h.entries, h.begin = make([]Sent, historySize), now
 	}
-	h.entries[s.seq%historySize] = remembered{Sent: s, last: now}
+	s.resends, s.last = 0, h.since(now)
+	h.entries[s.seq%historySize] = s
 }
+
+// since the begin, in milliseconds. It wraps after 49 days, and so do differences.
+func (h *History) since(now time.Time) uint32 { return uint32(now.Sub(h.begin).Milliseconds()) }
 
 // Refusal of a History to send a packet again.
 type Refusal uint8
@@ -121,10 +129,10 @@ func (h *History) Resend(now time.Time, seq uint16) (Sent, Refusal) {
 		return Sent{}, NoRTX
 	case e.resends >= maxResends:
 		return Sent{}, TooOften
-	case now.Sub(e.last) < resendInterval:
+	case h.since(now)-e.last < uint32(resendInterval.Milliseconds()):
 		return Sent{}, TooSoon
 	}
 	e.resends++
-	e.last = now
-	return e.Sent, Granted
+	e.last = h.since(now)
+	return *e, Granted
 }
