@@ -29,7 +29,7 @@ func closes(t *testing.T, conn net.Conn, within time.Duration) bool {
 	_ = conn.SetReadDeadline(time.Now().Add(within))
 	_, err := io.Copy(io.Discard, conn)
 	var nerr net.Error
-	return err == nil || !(asNetError(err, &nerr) && nerr.Timeout())
+	return err == nil || !asNetError(err, &nerr) || !nerr.Timeout()
 }
 
 func asNetError(err error, to *net.Error) bool {

@@ -80,7 +80,7 @@ func (c *raw) request(method stun.Method, set ...stun.Setter) *stun.Message {
 	if c.nonce == "" {
 		m := c.bare(method, set...)
 		if m == nil {
-			c.t.Fatal("no challenge")
+			c.t.Fatalf("no challenge to %v", c.conn.LocalAddr())
 		}
 		var nonce stun.Nonce
 		var realm stun.Realm
