@@ -60,7 +60,11 @@ func TestWrappingFrameLengthEndsTheConnection(t *testing.T) {
 
 // A Send indication with an empty or broken peer address must be dropped, whatever the allocation.
 func TestBrokenSendIndicationsAreDropped(t *testing.T) {
-	s := start(t, loopback())
+	planes(t, testBrokenSendIndicationsAreDropped)
+}
+
+func testBrokenSendIndicationsAreDropped(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	c := newRaw(t, s, "udp", "alice")
 	c.mustAllocate()
 	for _, value := range [][]byte{nil, {0}, {0, 1}, {0, 1, 0, 0}, {0, 2, 0, 0, 1, 2, 3, 4}, make([]byte, 100)} {

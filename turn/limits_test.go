@@ -97,8 +97,9 @@ func TestNewPeersAreLimitedByTime(t *testing.T) {
 	}
 }
 
-func TestRateOfAnAllocationIsLimited(t *testing.T) {
-	cfg := loopback()
+func TestRateOfAnAllocationIsLimited(t *testing.T) { planes(t, testRateOfAnAllocationIsLimited) }
+
+func testRateOfAnAllocationIsLimited(t *testing.T, cfg Config) {
 	cfg.Limits.Packets = 50
 	s := start(t, cfg)
 	c := newRaw(t, s, "udp", "alice")
@@ -287,8 +288,10 @@ func TestExpiryIsCheckedWhereConfigured(t *testing.T) {
 	}
 }
 
-func TestRevokedUsersAreOut(t *testing.T) {
-	s := start(t, loopback())
+func TestRevokedUsersAreOut(t *testing.T) { planes(t, testRevokedUsersAreOut) }
+
+func testRevokedUsersAreOut(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	alice, bob := newRaw(t, s, "udp", "alice"), newRaw(t, s, "tcp", "bob")
 	alice.mustAllocate()
 	bob.mustAllocate()
@@ -382,9 +385,10 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 }
 
 // In the mode "self" clients reach the SFU in memory, and nothing else; no port is opened.
-func TestSelfHandsOverInMemory(t *testing.T) {
+func TestSelfHandsOverInMemory(t *testing.T) { planes(t, testSelfHandsOverInMemory) }
+
+func testSelfHandsOverInMemory(t *testing.T, cfg Config) {
 	media := netip.MustParseAddrPort("127.0.0.1:7882")
-	cfg := loopback()
 	cfg.Relay.Mode = relaySelf
 	var s *Server
 	ready := make(chan struct{})
@@ -459,8 +463,9 @@ func TestAdoptedConnectionsAreServed(t *testing.T) {
 }
 
 // Each port of a nearly full range is found, EVEN-PORT and its neighbour stay in the range, and a full one says 508.
-func TestEveryPortOfTheRangeIsUsed(t *testing.T) {
-	cfg := loopback()
+func TestEveryPortOfTheRangeIsUsed(t *testing.T) { planes(t, testEveryPortOfTheRangeIsUsed) }
+
+func testEveryPortOfTheRangeIsUsed(t *testing.T, cfg Config) {
 	cfg.Relay.MinPort, cfg.Relay.MaxPort = freeRange(t, 20), 0
 	cfg.Relay.MaxPort = cfg.Relay.MinPort + 19
 	s := start(t, cfg)

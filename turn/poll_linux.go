@@ -16,7 +16,10 @@ type poller struct {
 	file *os.File
 	raw  syscall.RawConn
 
+	look func(fd uintptr) bool // Set at construction, never changed: made once, as making it allocates.
+
 	events [pollEvents]unix.EpollEvent // Owned by wait's caller.
+	n      int                         // Owned by wait's caller: how many events there are
 
 	mu     sync.Mutex
 	closed bool // Guarded by mu, which also keeps the descriptor open while it is used.
@@ -35,6 +38,7 @@ func newPoller() (*poller, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	p.look = p.poll
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
 		return nil, err
@@ -61,16 +65,18 @@ func (p *poller) remove(fd int) {
 
 // wait returns the sockets that can be read, at least one. It fails when the poller is closed.
 func (p *poller) wait() ([]unix.EpollEvent, error) {
-	n := 0
-	err := p.raw.Read(func(fd uintptr) bool {
-		r, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&p.events[0])), pollEvents, 0, 0, 0)
-		if errno != 0 {
-			r = 0
-		}
-		n = int(r)
-		return n > 0
-	})
-	return p.events[:n], err
+	err := p.raw.Read(p.look)
+	return p.events[:p.n], err
+}
+
+// poll looks for events without blocking and says whether there are any.
+func (p *poller) poll(fd uintptr) bool {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&p.events[0])), pollEvents, 0, 0, 0)
+	p.n = 0
+	if errno == 0 {
+		p.n = int(n)
+	}
+	return p.n > 0
 }
 
 func (p *poller) close() {

@@ -13,7 +13,7 @@ import (
 
 // raw is a client that sends whatever a test wants and sees what comes back.
 type raw struct {
-	t           *testing.T
+	t           testing.TB
 	conn        net.Conn
 	user, pass  string
 	realm       string
@@ -21,7 +21,7 @@ type raw struct {
 	readTimeout time.Duration
 }
 
-func newRaw(t *testing.T, s *Server, network, user string) *raw {
+func newRaw(t testing.TB, s *Server, network, user string) *raw {
 	t.Helper()
 	servers, _ := s.ICEServers(user)
 	last := servers[len(servers)-1]

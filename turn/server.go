@@ -56,7 +56,6 @@ type wiring struct {
 	media    []netip.AddrPort
 	handover Handover
 	getCert  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	portable bool // no batches, whatever the system offers
 	ports    *portRange
 	buffers  *sync.Pool         // of *[relayBuf]byte, for Deliver
 	ctx      context.Context    //nolint:containedctx // ends the server's own goroutines

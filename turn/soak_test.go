@@ -60,7 +60,11 @@ func openFiles(t *testing.T) int {
 
 // A thousand allocations come and go: no socket, goroutine, port or memory stays behind.
 func TestThousandAllocationsLeaveNothingBehind(t *testing.T) {
-	s := start(t, loopback())
+	planes(t, testThousandAllocationsLeaveNothingBehind)
+}
+
+func testThousandAllocationsLeaveNothingBehind(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	sink, _ := silent(t)
 	round := func(n int) { // a test of its own, so that what it holds is let go
 		t.Run("", func(t *testing.T) { churn(t, s, n, sink) })

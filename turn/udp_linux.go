@@ -20,7 +20,7 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 
 // packets makes the transport of a UDP socket: in batches, unless that was switched off or the kernel does not let us.
 func (s *Server) packets(conn *net.UDPConn) transport {
-	if !s.portable {
+	if !s.settings.Load().Relay.Portable {
 		t, err := newBatch(conn)
 		if err == nil {
 			return t
