@@ -222,6 +222,9 @@ func (s *Server) forget(r *relay) {
 func (s *Server) Stats() Stats {
 	st := s.count.stats()
 	st.RelayPortsFree = s.ports.free()
+	for _, r := range s.allRelays() {
+		st.AllocationsBy[r.sock.kind]++
+	}
 	if c := s.cert.Load(); c != nil {
 		st.CertNotAfter = c.notAfter()
 	}
