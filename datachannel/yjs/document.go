@@ -50,13 +50,17 @@ func (d *Doc) Restore(update []byte) error {
 
 func (d *Doc) apply(update []byte, l Limits) (Applied, error) {
 	n, err := d.examine(update)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Applied{}, err
-	case n.structs+n.deletions == 0:
+	}
+	if n.structs+n.deletions == 0 {
 		return Applied{Pending: d.waiting > 0}, nil
-	case n.odd:
-		return d.apply(normal(update), l)
+	}
+	if n.odd {
+		if update, err = normal(update); err != nil {
+			return Applied{}, err
+		}
+		return d.apply(update, l)
 	}
 	if err := d.fits(n, l); err != nil {
 		return Applied{}, err
@@ -184,35 +188,41 @@ func (d *Doc) fits(n news, l Limits) error {
 func (d *Doc) commit(update []byte, w *writer) {
 	u := scan(update, true)
 	for u.nextBlock() {
-		c := d.client(u.client)
-		cost, waiting := c.cost(), c.waiting
 		for u.nextSpan() {
-			s := u.span
-			if s.clock >= c.end() {
-				c.insert(s, s.clock, s.end())
-				w.span(c.id, s, s.clock, s.end())
-				continue
-			}
-			var missing []interval // collected first: insert moves what eachMissing walks over
-			c.eachMissing(s, func(from, to uint64) { missing = append(missing, interval{start: from, end: to}) })
-			for _, m := range missing {
-				c.insert(s, m.start, m.end)
-				w.span(c.id, s, m.start, m.end)
-			}
+			d.add(u.client, u.span, w)
 		}
-		d.bytes += c.cost() - cost
-		d.waiting += c.waiting - waiting
 	}
 	for u.nextDeletion() {
-		c := d.client(u.client)
-		cost := c.cost()
-		c.deleted.eachMissing(u.deletion, func(v interval) bool {
-			w.deletion(c.id, v)
-			return true
-		})
-		c.deleted = c.deleted.add(u.deletion)
-		d.bytes += c.cost() - cost
+		d.delete(u.client, u.deletion, w)
 	}
+}
+
+// add adds what is new of s.
+func (d *Doc) add(id uint64, s span, w *writer) {
+	c := d.client(id)
+	cost, waiting := c.cost(), c.waiting
+	if s.clock >= c.end() {
+		c.insert(s, s.clock, s.end())
+		w.span(id, s, s.clock, s.end())
+	} else {
+		var missing []interval // collected first: insert moves what eachMissing walks over
+		c.eachMissing(s, func(from, to uint64) { missing = append(missing, interval{start: from, end: to}) })
+		for _, m := range missing {
+			c.insert(s, m.start, m.end)
+			w.span(id, s, m.start, m.end)
+		}
+	}
+	d.bytes += c.cost() - cost
+	d.waiting += c.waiting - waiting
+}
+
+// delete adds what is new of v.
+func (d *Doc) delete(id uint64, v interval, w *writer) {
+	c := d.client(id)
+	cost := c.cost()
+	c.deleted.eachMissing(v, func(m interval) { w.deletion(id, m) })
+	c.deleted = c.deleted.add(v)
+	d.bytes += c.cost() - cost
 }
 
 // client is the one of that id, made if need be.
@@ -234,11 +244,22 @@ func (d *Doc) client(id uint64) *client {
 func descending(c *client, id uint64) int { return cmp.Compare(id, c.id) }
 
 // normal is an update that means the same and is written as Yjs writes one. The update has been examined, so its size is
-// bounded.
-func normal(update []byte) []byte {
+// bounded; only now is it seen whether it contradicts itself.
+func normal(update []byte) ([]byte, error) {
 	var d Doc
-	d.commit(update, nil)
-	return d.Encode()
+	u := scan(update, true)
+	for u.nextBlock() {
+		for u.nextSpan() {
+			if clock, found := d.clients[u.client].conflict(u.span); found {
+				return nil, &EquivocationError{ID: ID{Client: u.client, Clock: clock}}
+			}
+			d.add(u.client, u.span, nil)
+		}
+	}
+	for u.nextDeletion() {
+		d.delete(u.client, u.deletion, nil)
+	}
+	return d.Encode(), nil
 }
 
 // Usage is what a document holds.

@@ -38,11 +38,11 @@ func (s intervals) add(v interval) intervals {
 	return append(s[:i+1], s[j:]...)
 }
 
-// eachMissing calls f for every part of v that is not in s, in order, until f returns false.
-func (s intervals) eachMissing(v interval, f func(interval) bool) {
+// eachMissing calls f for every part of v that is not in s, in order.
+func (s intervals) eachMissing(v interval, f func(interval)) {
 	for i := s.after(v.start); i < len(s) && s[i].start < v.end; i++ {
-		if v.start < s[i].start && !f(interval{start: v.start, end: s[i].start}) {
-			return
+		if v.start < s[i].start {
+			f(interval{start: v.start, end: s[i].start})
 		}
 		v.start = max(v.start, s[i].end)
 	}
