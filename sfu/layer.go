@@ -1,0 +1,155 @@
+package sfu
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/forward"
+	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/keyframe"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+)
+
+// ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
+const ringSize = 1024
+
+// layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Its read goroutine takes every
+// packet to the slots that show it.
+type layer struct {
+	// Set at construction, never changed.
+	id        forward.SourceID
+	track     *full.Track
+	publisher *Transport
+	ring      *packet.Ring // nil for audio: its losses are not repaired
+
+	publication atomic.Pointer[Publication] // nil: packets are dropped
+	keyWanted   atomic.Bool
+
+	// Owned by the publisher's loop.
+	requests keyframe.Requester
+
+	// Owned by read.
+	unwrap  packet.Unwrapper
+	window  packet.Window
+	highest uint64
+	source  *source // of the packet read last
+	in      forward.In
+	scratch [full.MTU + scratchExtra]byte
+}
+
+// source is how the packets of a layer look. It is replaced, never changed.
+type source struct {
+	negotiated  full.Codec
+	codec       codec.Codec
+	payloadType uint8
+}
+
+func newLayer(id forward.SourceID, track *full.Track, publisher *Transport) *layer {
+	l := &layer{id: id, track: track, publisher: publisher}
+	if track.Video {
+		l.ring = packet.NewRing(ringSize)
+	}
+	return l
+}
+
+// read forwards until the stream ends.
+func (l *layer) read() {
+	buf := make([]byte, full.MTU)
+	for {
+		n, err := l.track.Read(buf)
+		if err != nil {
+			return
+		}
+		l.packet(time.Now(), buf[:n])
+	}
+}
+
+// packet takes one RTP packet on its way.
+func (l *layer) packet(now time.Time, b []byte) {
+	count := &l.publisher.router.engine.counters
+	count.packetsIn.Add(1)
+	count.bytesIn.Add(uint64(len(b)))
+	if err := l.in.Parse(b); err != nil {
+		count.drop(dropMalformed)
+		return
+	}
+	if !l.fresh(count) {
+		return
+	}
+	p := l.publication.Load()
+	switch {
+	case p == nil:
+		count.drop(dropUnannounced)
+		return
+	case p.paused.Load():
+		count.drop(dropPaused)
+		return
+	}
+	if l.source == nil || l.source.payloadType != l.in.PayloadType {
+		negotiated := l.track.Codec()
+		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), l.in.PayloadType}
+	}
+	l.in.Key = len(l.in.Payload) > 0 && l.source.codec.KeyFrame(l.in.Payload)
+	if l.ring != nil {
+		l.ring.Put(l.in.N, b)
+		if l.in.Key && l.keyWanted.CompareAndSwap(true, false) {
+			l.publisher.box.ring()
+		}
+	}
+	current := p.observe(now, l, len(b))
+	for _, s := range *p.slots.Load() {
+		s.forward(now, p, l, current)
+	}
+}
+
+// fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
+// forwarded, they would use a sequence number twice, which breaks the encryption.
+func (l *layer) fresh(count *counters) bool {
+	n := l.unwrap.Unwrap(l.in.Seq)
+	switch l.window.Check(n) {
+	case packet.Duplicate:
+		count.drop(dropDuplicate)
+		return false
+	case packet.TooOld:
+		count.drop(dropTooOld)
+		return false
+	case packet.Fresh:
+	}
+	l.in.N, l.in.Newer = n, n > l.highest
+	l.highest = max(l.highest, n)
+	return true
+}
+
+// format is what a slot must know about the packets, but for the payload types of its receiver.
+func (l *layer) format() forward.Format {
+	return forward.Format{
+		Source:       l.id,
+		Codec:        l.source.codec,
+		ClockRate:    l.source.negotiated.ClockRate,
+		AudioLevelID: l.track.AudioLevelID,
+		DescriptorID: l.track.DescriptorID,
+		Ring:         l.ring,
+	}
+}
+
+// requestKeyFrame has the publisher's loop ask for a key frame until it comes.
+func (l *layer) requestKeyFrame() {
+	if l.keyWanted.CompareAndSwap(false, true) {
+		l.publisher.box.ring()
+	}
+}
+
+// poll says when the publisher's loop must look again, after sending what is due. It runs in that loop.
+func (l *layer) poll(now time.Time, send func(ssrc uint32)) time.Time {
+	if l.keyWanted.Load() {
+		l.requests.Want()
+	} else {
+		l.requests.Arrived()
+	}
+	due, next := l.requests.Poll(now)
+	if due {
+		send(l.track.SSRC())
+	}
+	return next
+}

@@ -1,0 +1,98 @@
+package netio
+
+import (
+	"encoding/binary"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// receiveBatch datagrams, or runs of them, are taken per recvmmsg; beyond 32 a call gains nothing measurable.
+const receiveBatch = 32
+
+var groSpace = unix.CmsgSpace(4) // an int
+
+// batchReceiver receives with recvmmsg. Owned by the reader.
+type batchReceiver struct {
+	rc      syscall.RawConn
+	hdrs    []mmsghdr
+	iovs    []unix.Iovec
+	addrs   []unix.RawSockaddrInet6
+	control []byte
+	call    func(fd uintptr) bool // made once: a closure per call would be garbage
+	got     int
+	errno   unix.Errno
+}
+
+func newBatchReceiver(rc syscall.RawConn, in []message) *batchReceiver {
+	n := len(in)
+	r := &batchReceiver{rc: rc, hdrs: make([]mmsghdr, n), iovs: make([]unix.Iovec, n), addrs: make([]unix.RawSockaddrInet6, n),
+		control: make([]byte, n*groSpace)}
+	for i := range in {
+		r.iovs[i].Base = &in[i].buf[0]
+		r.iovs[i].SetLen(len(in[i].buf))
+		h := &r.hdrs[i].hdr
+		h.Name = (*byte)(unsafe.Pointer(&r.addrs[i]))
+		h.Iov = &r.iovs[i]
+		h.SetIovlen(1)
+		h.Control = &r.control[i*groSpace]
+	}
+	r.call = r.recvmmsg
+	return r
+}
+
+// recvmmsg says false if there is nothing: the poller calls again when there is.
+func (r *batchReceiver) recvmmsg(fd uintptr) bool {
+	for i := range r.hdrs {
+		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
+		r.hdrs[i].hdr.SetControllen(groSpace)
+	}
+	for {
+		n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), uintptr(len(r.hdrs)), unix.MSG_DONTWAIT, 0, 0)
+		if e == unix.EINTR {
+			continue
+		}
+		r.got, r.errno = int(n), e
+		return e != unix.EAGAIN
+	}
+}
+
+func (r *batchReceiver) receive(in []message) (int, error) {
+	for {
+		if err := r.rc.Read(r.call); err != nil {
+			return 0, err
+		}
+		switch r.errno {
+		case 0:
+		case unix.EBADF, unix.ENOTSOCK, unix.EINVAL, unix.EFAULT:
+			return 0, os.NewSyscallError("recvmmsg", r.errno)
+		default:
+			continue // an ICMP error of an earlier send, or no memory for the moment: nothing was received
+		}
+		for i := range r.got {
+			m, h := &in[i], &r.hdrs[i]
+			m.n = int(h.len)
+			m.seg = r.segment(i, m.n)
+			m.truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
+			m.from = getAddr(&r.addrs[i])
+		}
+		return r.got, nil
+	}
+}
+
+// segment is the length of the datagrams that were joined into message i of n bytes.
+func (r *batchReceiver) segment(i, n int) int {
+	if int(r.hdrs[i].hdr.Controllen) < unix.CmsgLen(4) {
+		return n
+	}
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&r.control[i*groSpace]))
+	if h.Level != unix.IPPROTO_UDP || h.Type != unix.UDP_GRO {
+		return n
+	}
+	if seg := int(binary.NativeEndian.Uint32(r.control[i*groSpace+unix.CmsgLen(0):])); seg > 0 {
+		return seg
+	}
+	return n
+}

@@ -1,0 +1,22 @@
+package turn
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// sharePort lets several sockets be bound to one port; the kernel spreads clients over them.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	var err error
+	if cerr := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// packets makes the transport of a UDP socket.
+func (s *Server) packets(conn *net.UDPConn) transport { return &udpTransport{conn} }
