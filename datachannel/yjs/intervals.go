@@ -1,6 +1,10 @@
 package yjs
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // interval is the clocks [start, end).
 type interval struct{ start, end uint64 }
@@ -36,6 +40,32 @@ func (s intervals) add(v interval) intervals {
 	}
 	s[i] = v
 	return append(s[:i+1], s[j:]...)
+}
+
+// union is s with all of run in it; run may be put in order. Many are merged at once: one by one would take the square of the
+// time.
+func (s intervals) union(run intervals) intervals {
+	const many = 8
+	if len(run) <= many {
+		for _, v := range run {
+			s = s.add(v)
+		}
+		return s
+	}
+	byStart := func(a, b interval) int { return cmp.Compare(a.start, b.start) }
+	if !slices.IsSortedFunc(run, byStart) {
+		slices.SortFunc(run, byStart)
+	}
+	out := make(intervals, 0, len(s)+len(run))
+	for len(s)+len(run) > 0 {
+		from := &s
+		if len(s) == 0 || len(run) > 0 && run[0].start < s[0].start {
+			from = &run
+		}
+		out = out.add((*from)[0])
+		*from = (*from)[1:]
+	}
+	return out
 }
 
 // eachMissing calls f for every part of v that is not in s, in order.
