@@ -9,6 +9,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/full"
 	"github.com/turnout-rtc/turnout/sfu/keyframe"
 	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
@@ -33,7 +34,10 @@ type layer struct {
 	unwrap  packet.Unwrapper
 	window  packet.Window
 	highest uint64
-	source  *source // of the packet read last
+	losses  receive.Losses
+	asked   []uint16       // used again for every request
+	pairs   []receive.Pair // likewise
+	source  *source        // of the packet read last
 	in      forward.In
 	scratch [full.MTU + scratchExtra]byte
 }
@@ -77,6 +81,7 @@ func (l *layer) packet(now time.Time, b []byte) {
 	if !l.fresh(count) {
 		return
 	}
+	l.askAgain(now)
 	p := l.publication.Load()
 	switch {
 	case p == nil:
@@ -119,6 +124,24 @@ func (l *layer) fresh(count *counters) bool {
 	l.in.N, l.in.Newer = n, n > l.highest
 	l.highest = max(l.highest, n)
 	return true
+}
+
+// askAgain asks the publisher for packets that are missing. Audio is not repaired: it would come too late.
+func (l *layer) askAgain(now time.Time) {
+	if l.ring == nil {
+		return
+	}
+	l.losses.Packet(now, l.in.N)
+	if !l.losses.Pending() {
+		return
+	}
+	if l.asked = l.losses.Ask(now, l.asked[:0]); len(l.asked) == 0 {
+		return
+	}
+	l.pairs = receive.Pairs(l.asked, l.pairs[:0])
+	if err := l.track.RequestAgain(l.pairs); err == nil {
+		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.asked)))
+	}
 }
 
 // format is what a slot must know about the packets, but for the payload types of its receiver.

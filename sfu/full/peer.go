@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // ErrOffer is why Answer fails when the fault is the offer's.
@@ -50,8 +52,8 @@ func (h *Host) NewPeer(on Handlers) (*Peer, error) {
 		return nil, err
 	}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { on.State(s.String()) })
-	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { on.Track(newTrack(t, r)) })
 	p := &Peer{host: h, pc: pc, done: make(chan struct{})}
+	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { on.Track(newTrack(p, t, r)) })
 	pc.OnDataChannel(func(d *webrtc.DataChannel) { openChannel(p, d, on) })
 	return p, nil
 }
@@ -125,6 +127,15 @@ func (p *Peer) AddCandidate(candidate, mid string, line uint16, ufrag string) er
 // RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1) for an incoming stream.
 func (p *Peer) RequestKeyFrame(ssrc uint32) error {
 	return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
+}
+
+// RequestAgain sends a generic NACK (RFC 4585 §6.2.1) for packets of an incoming stream.
+func (p *Peer) RequestAgain(ssrc uint32, lost []receive.Pair) error {
+	pairs := make([]rtcp.NackPair, 0, len(lost))
+	for _, l := range lost {
+		pairs = append(pairs, rtcp.NackPair{PacketID: l.ID, LostPackets: rtcp.PacketBitmap(l.Mask)})
+	}
+	return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: pairs}})
 }
 
 // Close ends the connection and waits for its goroutines. It may be called twice, but not from a handler.

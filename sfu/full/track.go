@@ -3,6 +3,8 @@ package full
 import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // Codec of a stream, as negotiated.
@@ -20,11 +22,12 @@ type Track struct {
 	AudioLevelID uint8 // header extensions of its packets, 0 for none
 	DescriptorID uint8
 
+	peer   *Peer
 	remote *webrtc.TrackRemote
 }
 
-func newTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
-	track := &Track{RID: t.RID(), Video: t.Kind() == webrtc.RTPCodecTypeVideo, remote: t}
+func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
+	track := &Track{peer: p, RID: t.RID(), Video: t.Kind() == webrtc.RTPCodecTypeVideo, remote: t}
 	if tr := r.RTPTransceiver(); tr != nil {
 		track.MID = tr.Mid()
 	}
@@ -53,3 +56,6 @@ func (t *Track) Codec() Codec {
 
 // SSRC of the stream.
 func (t *Track) SSRC() uint32 { return uint32(t.remote.SSRC()) }
+
+// RequestAgain asks for lost packets of the stream.
+func (t *Track) RequestAgain(lost []receive.Pair) error { return t.peer.RequestAgain(t.SSRC(), lost) }
