@@ -91,7 +91,6 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 	if !g.srv.sessions.reserve() {
 		return nil, inRoom{}, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more participants", Hint: "try again later", Retryable: true}
 	}
-	defer g.srv.sessions.release()
 	live := newSession(g.srv.cfg.session(), id, time.Now())
 	at, _, _ := g.attach(live, 0) // first: it may be removed again as soon as it has joined, and must be told
 	g.listen(at, live)
@@ -100,12 +99,17 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 		if l == nil {
 			break
 		}
-		err, answered := l.admit(enter{token: token, join: j, session: live, re: id})
+		answered, err := l.admit(enter{token: token, join: j, session: live, re: id})
 		g.srv.rooms.entered(l)
+		if answered && err == nil {
+			return at, inRoom{session: live, room: l}, nil
+		}
 		if answered {
-			return at, inRoom{session: live, room: l}, err
+			g.srv.sessions.release()
+			return nil, inRoom{}, err
 		}
 	}
+	g.srv.sessions.release()
 	return nil, inRoom{}, &protocol.Error{Code: protocol.ServerDraining, Message: "the room is being closed", Hint: "join again in a moment", Retryable: true}
 }
 
@@ -117,22 +121,22 @@ func (g guest) verify(signed string) (auth.Token, error) {
 }
 
 // admit waits until the room has taken or refused somebody. answered is false if the room is over.
-func (l *loop) admit(m enter) (err error, answered bool) {
+func (l *loop) admit(m enter) (answered bool, err error) {
 	outcome := make(chan error, 1)
 	m.outcome = outcome
 	if !l.post(m) {
-		return nil, false
+		return false, nil
 	}
 	select {
 	case err := <-outcome:
-		return err, true
+		return true, err
 	case <-l.done:
 	}
 	select { // it may have been the last thing the room did
 	case err := <-outcome:
-		return err, true
+		return true, err
 	default:
-		return nil, false
+		return false, nil
 	}
 }
 

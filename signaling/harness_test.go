@@ -2,6 +2,7 @@ package signaling_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -188,9 +189,28 @@ func await[M protocol.ServerMessage](c *client) (M, protocol.Response) {
 	c.t.Helper()
 	m, r, ok := next[M](c)
 	if !ok {
-		c.t.Fatalf("no %T came; messages: %+v, end: %v", m, c.got, c.err)
+		c.t.Fatalf("no %T came; %s", m, c.history())
 	}
 	return m, r
+}
+
+// again goes back to the first message.
+func (c *client) again() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = 0
+}
+
+// history shows how it ended and what came last.
+func (c *client) history() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.got[max(0, len(c.got)-10):]
+	text := fmt.Sprintf("end: %v; the last of %d messages:", c.err, len(c.got))
+	for _, r := range last {
+		text += fmt.Sprintf(" %d %T %.80v", r.N, r.Message, r.Message)
+	}
+	return text
 }
 
 func next[M protocol.ServerMessage](c *client) (m M, r protocol.Response, ok bool) {

@@ -110,11 +110,16 @@ func (l *loop) run() {
 	}
 	l.srv.rooms.end(l)
 	close(l.done) // first: who waits to post lets go, and the planes' goroutines can end
+	l.discard()
+	l.srv.count.data.retire(l.hub.Stats())
+	l.srv.count.rooms.Add(-1)
+}
+
+// discard lets go of what newLoop has made.
+func (l *loop) discard() {
 	l.alarm.Stop()
 	l.router.Close()
 	l.hub.Close()
-	l.srv.count.data.retire(l.hub.Stats())
-	l.srv.count.rooms.Add(-1)
 }
 
 // wakeAt makes the alarm ring at t, or earlier.

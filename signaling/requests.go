@@ -20,8 +20,6 @@ func (m enter) handle(l *loop) {
 	if err == nil {
 		l.emptyAt = time.Time{}
 		l.carryOut(out, &m)
-		l.srv.count.joins.Add(1)
-		l.srv.count.participants.Add(1)
 		l.log.Info("participant joined", "participant", m.session.sid, "identity", t.Identity, "client", m.join.Client.Name)
 	}
 	m.outcome <- err
@@ -34,6 +32,8 @@ func (l *loop) welcome(e room.Welcome, by *enter) {
 	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
 	l.members[e.SID] = m
 	l.srv.sessions.add(inRoom{session: by.session, room: l})
+	l.srv.count.joins.Add(1)
+	l.srv.count.participants.Add(1)
 	cfg := l.srv.cfg
 	l.push(e.SID, m, protocol.EncodeBody(protocol.Joined{
 		Session:     protocol.SessionGrant{ID: by.session.id, Secret: by.session.secret, GraceMs: cfg.Grace.Milliseconds()},

@@ -4,8 +4,8 @@ import "sync"
 
 // rooms finds a room's loop by the room's name.
 type rooms struct {
-	make    func(name string) *loop // starts it; never changed
-	running sync.WaitGroup          // one for each loop
+	make    func(name string) *loop // never changed
+	running sync.WaitGroup          // the loops; Drain and Close wait for them
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -17,23 +17,34 @@ type rooms struct {
 // enter returns the room of a name, a new one if there is none. Every enter is followed by one entered. It is nil when the
 // server has closed.
 func (r *rooms) enter(name string) *loop {
+	if l, ok := r.find(name, nil); ok {
+		return l
+	}
+	fresh := r.make(name)
+	l, _ := r.find(name, fresh)
+	if l != fresh {
+		fresh.discard()
+	}
+	return l
+}
+
+// find returns the room of a name, or lists fresh as the room and starts it. It says false if there is neither.
+func (r *rooms) find(name string, fresh *loop) (*loop, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shut {
-		return nil
+		return nil, true
 	}
 	l, ok := r.byName[name]
 	if !ok {
-		l = r.make(name)
+		if l = fresh; l == nil {
+			return nil, false
+		}
 		r.byName[name] = l
-		r.running.Add(1)
-		go func() { // close waits for it
-			defer r.running.Done()
-			l.run()
-		}()
+		r.running.Go(l.run)
 	}
 	r.entering[l]++
-	return l
+	return l, true
 }
 
 func (r *rooms) entered(l *loop) {

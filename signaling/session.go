@@ -81,11 +81,12 @@ func (s *liveSession) displace(n uint64) *attachment {
 	return at
 }
 
-// detach is called when a WebSocket is lost. It says whether it was the session's.
+// detach is called when a WebSocket is lost. It says whether it was the session's. One that has ended keeps it, for its last
+// word.
 func (s *liveSession) detach(at *attachment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at != at {
+	if s.at != at || s.ended {
 		return false
 	}
 	s.at = nil

@@ -12,7 +12,7 @@ type sessions struct {
 	// Guarded by mu.
 	mu       sync.Mutex
 	byID     map[string]inRoom
-	reserved int           // joins under way
+	reserved int           // for joins under way
 	emptied  chan struct{} // closed when the last one is gone; nil: nobody waits
 }
 
@@ -21,7 +21,7 @@ type inRoom struct {
 	room    *loop
 }
 
-// reserve makes room for one more; release gives it back when the join is over, whatever came of it.
+// reserve keeps a place for one more, which add takes or release gives back.
 func (s *sessions) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,6 +42,7 @@ func (s *sessions) release() {
 func (s *sessions) add(v inRoom) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reserved--
 	s.byID[v.session.id] = v
 }
 

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/turnout-rtc/turnout/cmd/turnout/settings"
 )
 
 // serveConfig is the Config that turnout serve would run with.
@@ -64,44 +62,34 @@ rtc: {udp: ":2"}
 	}
 }
 
-// key is one key of the configuration with its dotted path.
-type key struct {
-	path  string
-	field reflect.StructField
-}
-
-func keysOf(t reflect.Type, prefix string) []key {
-	var keys []key
-	for i := range t.NumField() {
-		field := t.Field(i)
-		path := prefix + settings.Key(field)
-		if field.Type.Kind() == reflect.Struct {
-			keys = append(keys, keysOf(field.Type, path+".")...)
-		} else {
-			keys = append(keys, key{path, field})
-		}
-	}
-	return keys
-}
-
 func TestEveryKeyIsAFlagWithHelp(t *testing.T) {
 	var cli commands
 	ctx, err := parse([]string{"serve"}, &cli, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := map[string]string{}
+	help := map[string]string{}
 	for _, flag := range ctx.Flags() {
-		flags[flag.Name] = flag.Help
+		if _, twice := help[flag.Name]; twice {
+			t.Errorf("--%s is there twice", flag.Name)
+		}
+		help[flag.Name] = flag.Help
 	}
-	for _, k := range keysOf(reflect.TypeFor[Config](), "") {
-		name := strings.NewReplacer(".", "-", "_", "-").Replace(k.path)
-		if flags[name] == "" {
-			t.Errorf("%s: there is no flag --%s, or it has no help", k.path, name)
+	walk(reflect.ValueOf(&cli.Serve.Config).Elem(), "", func(path string, _ reflect.Value) {
+		name := strings.NewReplacer(".", "-", "_", "-").Replace(path)
+		if help[name] == "" {
+			t.Errorf("%s: there is no flag --%s, or it has no help", path, name)
 		}
-		if strings.HasSuffix(k.path, ".") || strings.Contains(k.path, "..") {
-			t.Errorf("%s: a field without a yaml tag", k.path)
+		if strings.HasSuffix(path, ".") || strings.Contains(path, "..") {
+			t.Errorf("%s: a field without a yaml tag", path)
 		}
+	})
+}
+
+func TestANestedKeyIsAFlagOfItsName(t *testing.T) {
+	t.Setenv("TURNOUT_TURN_LIMITS_ALLOCATIONS", "7")
+	if cfg, err := serveConfig(t, "--turn-relay-min-port", "50000"); err != nil || cfg.TURN.Relay.MinPort != 50000 || cfg.TURN.Limits.Allocations != 7 {
+		t.Errorf("%+v, %v", cfg.TURN, err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/turnout-rtc/turnout/cmd/turnout/settings"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/reference/config.md")
@@ -40,19 +42,32 @@ func TestConfigPageHasEveryKey(t *testing.T) {
 
 func keyTable() string {
 	var b strings.Builder
-	section := "none"
-	for _, k := range keysOf(reflect.TypeFor[Config](), "") {
-		if now, _, _ := strings.Cut(k.path, "."); strings.Contains(k.path, ".") && now != section {
+	section := ""
+	b.WriteString("| key | default | |\n|---|---|---|\n")
+	keyRows(reflect.TypeFor[Config](), "", func(path string, f reflect.StructField) {
+		if now := path[:max(0, strings.LastIndex(path, "."))]; now != section {
 			section = now
 			fmt.Fprintf(&b, "\n### %s\n\n| key | default | |\n|---|---|---|\n", section)
-		} else if section == "none" {
-			section = ""
-			b.WriteString("| key | default | |\n|---|---|---|\n")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.path, shownDefault(k.field), k.field.Tag.Get("help"))
-	}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", path, shownDefault(f), f.Tag.Get("help"))
+	})
 	b.WriteString("\n")
 	return b.String()
+}
+
+// keyRows calls f for the keys of a struct and then for those of its sections.
+func keyRows(t reflect.Type, prefix string, f func(path string, field reflect.StructField)) {
+	for _, sections := range []bool{false, true} {
+		for i := range t.NumField() {
+			field := t.Field(i)
+			switch isSection := field.Type.Kind() == reflect.Struct; {
+			case isSection && sections:
+				keyRows(field.Type, prefix+settings.Key(field)+".", f)
+			case !isSection && !sections:
+				f(prefix+settings.Key(field), field)
+			}
+		}
+	}
 }
 
 func shownDefault(f reflect.StructField) string {
@@ -151,4 +166,28 @@ func realFlags(t *testing.T) map[string]bool {
 		}
 	}
 	return known
+}
+
+// TestArchitecturePageNamesPackagesThatExist holds the table of packages to the tree.
+func TestArchitecturePageNamesPackagesThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.HasPrefix(line, "| `") || strings.Contains(line, "planned") {
+			continue
+		}
+		cell, _, _ := strings.Cut(line[1:], "|")
+		for _, m := range regexp.MustCompile("`([a-z/]+)`").FindAllStringSubmatch(cell, -1) {
+			named++
+			if sources, err := filepath.Glob("../../" + m[1] + "/*.go"); err != nil || len(sources) == 0 {
+				t.Errorf("there is no package %s", m[1])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d packages named: has the table changed its form?", named)
+	}
 }

@@ -48,10 +48,40 @@ func loadFile(name string, into *Config) error {
 	if err := settings.Decode(name, text, into); err != nil {
 		return err
 	}
-	if len(into.Signaling.Keys) > 0 || into.TURN.Secret != "" {
+	if len(into.Signaling.Keys) > 0 || into.TURN.Secret != "" || len(into.TURN.Keys) > 0 {
 		return refuseOpen(name)
 	}
 	return nil
+}
+
+// nameFlags gives the flag of every key the key's name: turn.relay.min_port is --turn-relay-min-port.
+func nameFlags(k *kong.Kong, configs ...*Config) error {
+	names := map[uintptr]string{} // by the address of the field
+	for _, c := range configs {
+		walk(reflect.ValueOf(c).Elem(), "", func(path string, field reflect.Value) {
+			names[field.Addr().Pointer()] = strings.NewReplacer(".", "-", "_", "-").Replace(path)
+		})
+	}
+	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			if name, ok := names[flag.Target.Addr().Pointer()]; ok {
+				flag.Name = name
+			}
+		}
+		return next(nil)
+	})
+}
+
+// walk calls f for every key below a struct, with its dotted path.
+func walk(v reflect.Value, prefix string, f func(path string, field reflect.Value)) {
+	for i := range v.NumField() {
+		path := prefix + settings.Key(v.Type().Field(i))
+		if v.Field(i).Kind() == reflect.Struct {
+			walk(v.Field(i), path+".", f)
+		} else {
+			f(path, v.Field(i))
+		}
+	}
 }
 
 func envName(flag string) string {
@@ -107,7 +137,9 @@ func refuseMistyped(flags []*kong.Flag) error {
 }
 
 // isSecret says whether the value of a flag may be given as a file: TURNOUT_TURN_SECRET_FILE.
-func isSecret(flag string) bool { return flag == "signaling-keys" || flag == "turn-secret" }
+func isSecret(flag string) bool {
+	return flag == "signaling-keys" || flag == "turn-secret" || flag == "turn-keys"
+}
 
 func lookupEnv(name string, secret bool) (text string, given bool, err error) {
 	text, given = os.LookupEnv(name)

@@ -52,6 +52,7 @@ func parse(args []string, into *commands, stdout, stderr io.Writer) (*kong.Conte
 		kong.Description("Rooms for video calls, screens, messages and documents, with a TURN server inside."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 120}),
 		kong.Writers(stdout, stderr),
+		kong.PostBuild(func(k *kong.Kong) error { return nameFlags(k, &into.Dev.Config, &into.Serve.Config) }),
 		kong.WithHyphenPrefixedParameters(true), // token --ttl -1m
 		kong.TypeMapper(reflect.TypeFor[map[string]string](), kong.MapperFunc(decodeNames)),
 	)

@@ -54,7 +54,7 @@ func keepSecrets(cfg *Config, log *slog.Logger) error {
 			return fmt.Errorf("%s has no line of the form \"name: secret\"; remove it and a new key is made", filepath.Join(cfg.Data, keysFile))
 		}
 	}
-	if cfg.TURN.Enabled && cfg.TURN.Secret == "" {
+	if needsTURNSecret(*cfg) {
 		text, err := keep(filepath.Join(cfg.Data, secretFile), newSecret, log)
 		if err != nil {
 			return err
@@ -62,6 +62,10 @@ func keepSecrets(cfg *Config, log *slog.Logger) error {
 		cfg.TURN.Secret = text
 	}
 	return nil
+}
+
+func needsTURNSecret(cfg Config) bool {
+	return cfg.TURN.Enabled && cfg.TURN.Secret == "" && len(cfg.TURN.Keys) == 0
 }
 
 // newSecret has 256 bits, as RFC 7518 §3.2 asks of a key for HS256.

@@ -37,7 +37,7 @@ func (c *serveCommand) Run(p *process) error {
 
 // openDataIfNeeded leaves the disk alone when the configuration brings all the secrets.
 func openDataIfNeeded(cfg Config) error {
-	if len(cfg.Signaling.Keys) > 0 && (cfg.TURN.Secret != "" || !cfg.TURN.Enabled) {
+	if len(cfg.Signaling.Keys) > 0 && !needsTURNSecret(cfg) {
 		return nil
 	}
 	return openData(cfg.Data)

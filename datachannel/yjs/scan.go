@@ -64,7 +64,7 @@ func (u *scanner) nextSpan() bool {
 	return false
 }
 
-// nextDeletion moves to the next deleted range. Empty ones are passed over.
+// nextDeletion moves to the next deleted range. Empty ones are passed over: Yjs throws when it has to set one aside.
 func (u *scanner) nextDeletion() bool {
 	if !u.setsRead {
 		u.setsRead = true
@@ -95,6 +95,7 @@ func (u *scanner) readDeletion() bool {
 		u.fail(ClockOverflow)
 	}
 	u.deletion = interval{start: clock, end: clock + length}
+	u.odd = u.odd || length == 0
 	return length > 0 && u.fault == ""
 }
 

@@ -58,6 +58,7 @@ func (d *Doc) Encode() []byte { return d.Diff(nil) }
 // them, all deletions.
 func (d *Doc) Diff(v StateVector) []byte {
 	var w writer
+	sets, size := uint64(0), 0
 	for _, c := range d.order {
 		for len(v) > 0 && v[0].Client > c.id {
 			v = v[1:]
@@ -67,11 +68,31 @@ func (d *Doc) Diff(v StateVector) []byte {
 			from = v[0].Clock
 		}
 		c.writeSpans(&w, from)
-		for _, deleted := range c.deleted {
-			w.deletion(c.id, deleted)
+		if len(c.deleted) > 0 {
+			sets++
+			size += 2*maxUintBytes + len(c.deleted)*usualDeletionBytes
 		}
 	}
-	return w.finish()
+	out := appendUint(w.finishBlocks(size), sets)
+	for _, c := range d.order {
+		out = c.appendDeleted(out)
+	}
+	return out
+}
+
+// usualDeletionBytes is enough for most deletions: a clock of three bytes and a short length.
+const usualDeletionBytes = 4
+
+// appendDeleted writes what of c is deleted, if anything is.
+func (c *client) appendDeleted(b []byte) []byte {
+	if len(c.deleted) == 0 {
+		return b
+	}
+	b = appendUint(appendUint(b, c.id), uint64(len(c.deleted)))
+	for _, v := range c.deleted {
+		b = appendUint(appendUint(b, v.start), v.end-v.start)
+	}
+	return b
 }
 
 // writeSpans writes what c has done at and after clock.

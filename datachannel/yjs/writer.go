@@ -85,11 +85,16 @@ func (w *writer) endSet() {
 
 // finish is the update.
 func (w *writer) finish() []byte {
-	w.endBlock()
 	w.endSet()
-	out := make([]byte, 0, len(w.blocks)+len(w.sets)+2*maxUintBytes)
-	out = append(appendUint(out, w.clients), w.blocks...)
+	out := w.finishBlocks(len(w.sets))
 	return append(appendUint(out, w.setCount), w.sets...)
+}
+
+// finishBlocks is the update up to its deletions, with room for so many bytes of them.
+func (w *writer) finishBlocks(room int) []byte {
+	w.endBlock()
+	out := make([]byte, 0, maxUintBytes+len(w.blocks)+maxUintBytes+room)
+	return append(appendUint(out, w.clients), w.blocks...)
 }
 
 // maxUintBytes is the length of the longest varUint.

@@ -19,12 +19,10 @@ func (p *peer) negotiate() {
 	}
 }
 
+// offer sends an offer. It becomes the local description with its answer: pion cannot roll one back that was refused.
 func (p *peer) offer() error {
 	sdp, err := p.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: p.iceAgain})
 	if err != nil {
-		return err
-	}
-	if err := p.pc.SetLocalDescription(sdp); err != nil {
 		return err
 	}
 	p.offering, p.again, p.iceAgain = true, false, false
@@ -35,7 +33,7 @@ func (p *peer) offer() error {
 	p.room.link.request(offer, func(m protocol.ServerMessage) {
 		if p.room.peer == p {
 			p.offering = false
-			p.answered(m)
+			p.answered(sdp, m)
 		}
 	})
 	return nil
@@ -55,10 +53,10 @@ func (p *peer) announcements() []protocol.Announcement {
 }
 
 // answered takes the reply to the offer under way.
-func (p *peer) answered(m protocol.ServerMessage) {
+func (p *peer) answered(offer webrtc.SessionDescription, m protocol.ServerMessage) {
 	switch m := m.(type) {
 	case protocol.Answer:
-		if err := p.accept(m); err != nil {
+		if err := p.accept(offer, m); err != nil {
 			p.room.end(fmt.Errorf("client: answer: %w", err))
 			return
 		}
@@ -66,10 +64,6 @@ func (p *peer) answered(m protocol.ServerMessage) {
 	case *protocol.Error:
 		if len(p.waiting) == 0 {
 			p.room.end(m) // there is nothing that could be left out
-			return
-		}
-		if err := p.pc.SetLocalDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeRollback}); err != nil {
-			p.room.end(fmt.Errorf("client: rollback: %w", err))
 			return
 		}
 		p.again = true // the rest, without what was refused
@@ -83,7 +77,10 @@ func (p *peer) answered(m protocol.ServerMessage) {
 	}
 }
 
-func (p *peer) accept(m protocol.Answer) error {
+func (p *peer) accept(offer webrtc.SessionDescription, m protocol.Answer) error {
+	if err := p.pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: m.SDP}); err != nil {
 		return err
 	}

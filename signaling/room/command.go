@@ -24,11 +24,11 @@ type Leave struct {
 	Message string
 }
 
-// Detach says that a participant's signaling connection is lost, Attach that it is back.
-type (
-	Detach struct{ SID SID }
-	Attach struct{ SID SID }
-)
+// Detach says that a participant's signaling connection is lost.
+type Detach struct{ SID SID }
+
+// Attach says that it is back.
+type Attach struct{ SID SID }
 
 // Update replaces what others see of By.
 type Update struct {

@@ -53,17 +53,17 @@ type Announcement struct {
 	Paused bool
 }
 
-// Show subscribes the transport of a participant to a publication. Hide undoes it.
-type (
-	Show struct {
-		To SID
-		ID PublicationID
-	}
-	Hide struct {
-		To SID
-		ID PublicationID
-	}
-)
+// Show subscribes the transport of a participant to a publication.
+type Show struct {
+	To SID
+	ID PublicationID
+}
+
+// Hide undoes Show.
+type Hide struct {
+	To SID
+	ID PublicationID
+}
 
 // Pause stops or continues the forwarding of a publication.
 type Pause struct {

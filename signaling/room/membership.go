@@ -82,11 +82,10 @@ func retryable(r protocol.Reason) bool {
 	return r == protocol.SlowReader || r == protocol.ServerShutdown || r == protocol.ConnectionLost
 }
 
-func (s *State) detach(sid SID, detached bool) []Effect {
+func (s *State) detach(sid SID, detached bool) {
 	if m := s.bySID[sid]; m != nil {
 		m.detached = detached
 	}
-	return nil
 }
 
 func (s *State) update(m *member, c Update) ([]Effect, error) {

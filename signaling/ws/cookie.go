@@ -29,9 +29,7 @@ func (d *Door) SetCookie(verify func(token string) (time.Time, error)) http.Hand
 			d.refuse(w, http.StatusUnauthorized, &protocol.Error{Code: protocol.AuthInvalid, Message: "the token is too large for a cookie", Hint: "put less metadata into it, or give it in join"})
 			return
 		}
-		c := cookie(r, token)
-		c.Expires = expires
-		http.SetCookie(w, c)
+		setCookie(w, r, token, expires)
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
@@ -39,18 +37,16 @@ func (d *Door) SetCookie(verify func(token string) (time.Time, error)) http.Hand
 // ClearCookie answers DELETE /api/session.
 func (d *Door) ClearCookie() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := cookie(r, "")
-		c.MaxAge = -1
-		http.SetCookie(w, c)
+		setCookie(w, r, "", time.Unix(1, 0)) // a time long past removes it (RFC 6265 §3.1)
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-func cookie(r *http.Request, value string) *http.Cookie {
-	return &http.Cookie{
-		Name: CookieName, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+func setCookie(w http.ResponseWriter, r *http.Request, value string, expires time.Time) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure over plain HTTP only, where it would be thrown away: localhost
+		Name: CookieName, Value: value, Path: "/", Expires: expires, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
-	}
+	})
 }
 
 func forbiddenOrigin() error {

@@ -82,7 +82,8 @@ func (d *Door) open(socket *websocket.Conn, token string) {
 	d.mu.Lock()
 	if d.shut {
 		d.mu.Unlock()
-		_ = socket.Close()
+		c.writeClose(goodbye{code: protocol.CloseGoingAway, text: "the server stops"})
+		_ = socket.Close() // it was opened for this word only
 		return
 	}
 	d.conns[c] = struct{}{}

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -111,10 +112,17 @@ func (c *Conn) writeText(frame []byte) bool {
 }
 
 func (c *Conn) writeClose(end goodbye) {
-	text := end.text
-	if len(text) > 123 { // RFC 6455 §5.5: a control frame has at most 125 bytes, two are the code
-		text = text[:123]
-	}
-	_ = c.socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(int(end.code), text), time.Now().Add(closeWait))
+	message := websocket.FormatCloseMessage(int(end.code), shorten(end.text))
+	_ = c.socket.WriteControl(websocket.CloseMessage, message, time.Now().Add(closeWait)) // one that is lost needs no goodbye
 	_ = c.socket.SetReadDeadline(time.Now().Add(closeWait))
+}
+
+// shorten makes a text fit into a close frame: 125 bytes (RFC 6455 §5.5), of which two are the code. It stays valid UTF-8, as
+// clients insist on (§5.5.1).
+func shorten(text string) string {
+	const most = 123
+	if len(text) > most {
+		text = text[:most]
+	}
+	return strings.ToValidUTF8(text, "")
 }

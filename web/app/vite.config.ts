@@ -10,6 +10,8 @@ export default defineConfig({
   server: { proxy: { '/api': server, '/ws': { target: server, ws: true } } },
   build: {
     target: 'es2022',
+    // The first with light-dark(), which is to follow the color-scheme of a part of the page and not be compiled away.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     outDir: '../dist', // embedded in the binary by web/embed.go
     emptyOutDir: true,
     modulePreload: { polyfill: false },

@@ -32,9 +32,20 @@ func values() []value {
 		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
 
+		{"turnout_data_members", "Participants with data now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Members) }},
+		{"turnout_data_wires", "Data channels and the like open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Wires) }},
+		{"turnout_data_received_total", "Data-channel messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Received) }},
+		{"turnout_data_received_bytes_total", "Bytes of data-channel messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.ReceivedBytes) }},
+		{"turnout_data_sent_total", "Data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Sent) }},
+		{"turnout_data_sent_bytes_total", "Bytes of data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.SentBytes) }},
+		{"turnout_data_sent_frames_total", "Frames in the data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.SentFrames) }},
+		{"turnout_data_accepted_messages_total", "Messages of participants that were taken.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Messages) }},
+
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
+		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
+		{"turnout_turn_certificate_expiry_timestamp_seconds", "When TURN's certificate expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.TURN.CertNotAfter) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
 	}
 }
@@ -51,6 +62,8 @@ func counters() []labelled {
 		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
 		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
 		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
+		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
+		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},
 		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
 		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
 		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},
@@ -62,4 +75,13 @@ func counters() []labelled {
 			return map[string]uint64{"up": s.TURN.Up.Bytes, "down": s.TURN.Down.Bytes}
 		}},
 	}
+}
+
+// byText has the labels of another type as text.
+func byText[K ~string](m map[K]uint64) map[string]uint64 {
+	texts := make(map[string]uint64, len(m))
+	for k, n := range m {
+		texts[string(k)] = n
+	}
+	return texts
 }

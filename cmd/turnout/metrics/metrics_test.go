@@ -57,25 +57,34 @@ func TestNamesFollowPrometheusConventions(t *testing.T) {
 // TestEveryCounterOfEveryPlaneIsShown fails when a plane's Stats get a field that no family reads: it sets one field at a
 // time and looks for its value.
 func TestEveryCounterOfEveryPlaneIsShown(t *testing.T) {
-	const mark = 4711
-	planes := reflect.TypeFor[Snapshot]()
-	for p := range planes.NumField() {
-		for f := range planes.Field(p).Type.NumField() {
-			var s Snapshot
-			switch field := reflect.ValueOf(&s).Elem().Field(p).Field(f); field.Kind() {
-			case reflect.Int64:
-				field.SetInt(mark)
-			case reflect.Uint64:
-				field.SetUint(mark)
-			case reflect.Map:
-				field.Set(reflect.ValueOf(map[string]uint64{"reason": mark}))
-			default:
-				t.Fatalf("%s.%s has a kind that cannot be shown", planes.Field(p).Name, planes.Field(p).Type.Field(f).Name)
-			}
-			if !shows(s, mark) {
-				t.Errorf("no metric shows %s.%s", planes.Field(p).Name, planes.Field(p).Type.Field(f).Name)
-			}
+	var s Snapshot
+	eachLeaf(reflect.ValueOf(&s).Elem(), "", func(path string, field reflect.Value) {
+		const mark = 4711
+		switch field.Kind() {
+		case reflect.Int, reflect.Int64:
+			field.SetInt(mark)
+		case reflect.Uint64:
+			field.SetUint(mark)
+		case reflect.Map:
+			field.Set(reflect.MakeMap(field.Type()))
+			field.SetMapIndex(reflect.ValueOf("reason").Convert(field.Type().Key()), reflect.ValueOf(uint64(mark)))
+		default:
+			t.Fatalf("%s has a kind that cannot be shown", path)
 		}
+		if !shows(s, mark) {
+			t.Errorf("no metric shows %s", path)
+		}
+		field.SetZero()
+	})
+}
+
+func eachLeaf(v reflect.Value, path string, f func(string, reflect.Value)) {
+	if v.Kind() != reflect.Struct {
+		f(path, v)
+		return
+	}
+	for i := range v.NumField() {
+		eachLeaf(v.Field(i), path+"."+v.Type().Field(i).Name, f)
 	}
 }
 

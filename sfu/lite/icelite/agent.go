@@ -38,7 +38,8 @@ const (
 type Timing struct {
 	Disconnected time.Duration // default 10 s: browsers check every 2.5 s
 	Consent      time.Duration // default 30 s, RFC 7675 §5.1
-	Hold         time.Duration // between two changes of the egress path; default 1 s
+	Hold         time.Duration // between two nominations that count; default 1 s
+	Deserted     time.Duration // the egress path is silent and another is not; default 3 s, one check of a browser missed
 }
 
 func (t Timing) withDefaults() Timing {
@@ -50,6 +51,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Disconnected, 10*time.Second)
 	set(&t.Consent, 30*time.Second)
 	set(&t.Hold, time.Second)
+	set(&t.Deserted, 3*time.Second)
 	return t
 }
 
@@ -71,6 +73,7 @@ type Agent struct {
 	state     State
 	heard     time.Time // last authenticated request on any path
 	egress    demux.Path
+	egressAt  time.Time  // last authenticated request on egress
 	nominated bool       // egress was nominated by the peer, and is not just the first path that worked
 	moved     time.Time  // when egress last changed
 	pending   demux.Path // nominated during Hold; becomes egress after it
@@ -172,16 +175,22 @@ func (s *Scratch) answer(by *session, t stun.MessageType, what stun.Setter) ([]b
 //
 // The first path that works is used until the peer nominates one, so that DTLS need not wait. Afterwards the last
 // nomination wins, but the path changes once per Hold at most: peers that nominate several pairs (RFC 5245 §8.1.1.2) would
-// make it jump with every check.
+// make it jump with every check. A path that has fallen silent is left for one that is checked: after a NAT has given the
+// peer another port, most peers never nominate again.
 func (a *Agent) accept(now time.Time, from demux.Path, nominates bool) {
 	silent := a.state == New || a.state == Expired
 	a.heard, a.state = now, Connected
 	switch {
 	case silent:
 		a.move(now, from, nominates)
-	case !nominates:
 	case from == a.egress:
-		a.nominated, a.pending = true, demux.Path{}
+		a.egressAt = now
+		if nominates {
+			a.nominated, a.pending = true, demux.Path{}
+		}
+	case now.Sub(a.egressAt) >= a.timing.Deserted:
+		a.move(now, from, nominates)
+	case !nominates:
 	case !a.nominated || now.Sub(a.moved) >= a.timing.Hold:
 		a.move(now, from, true)
 	default:
@@ -192,6 +201,7 @@ func (a *Agent) accept(now time.Time, from demux.Path, nominates bool) {
 
 func (a *Agent) move(now time.Time, to demux.Path, nominated bool) {
 	a.egress, a.nominated, a.moved, a.pending = to, nominated, now, demux.Path{}
+	a.egressAt = now
 }
 
 // settle makes a nomination effective that came during Hold.
@@ -225,4 +235,10 @@ func (a *Agent) Tick(now time.Time) {
 		a.state = Disconnected
 	}
 	a.settle(now)
+}
+
+// Step is how often Tick should be called: once a second, or more often if the times are shorter.
+func (t Timing) Step() time.Duration {
+	t = t.withDefaults()
+	return max(min(time.Second, t.Hold, t.Disconnected/4, t.Consent/4), time.Millisecond)
 }

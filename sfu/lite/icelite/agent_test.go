@@ -160,6 +160,18 @@ func TestNominationThatCameOnceIsNotLost(t *testing.T) {
 	expectEgress(t, a, path(1))
 }
 
+func TestSilentPathIsLeftForOneThatIsChecked(t *testing.T) {
+	a := newAgent()
+	mustAccept(t, a, start, path(0), check(local, "theirs", useCandidate))
+	mustAccept(t, a, start.Add(2*time.Second), path(2), check(local, "theirs"))
+	expectEgress(t, a, path(0))
+	mustAccept(t, a, start.Add(2500*time.Millisecond), path(0), check(local, "theirs"))
+	mustAccept(t, a, start.Add(5*time.Second), path(2), check(local, "theirs"))
+	expectEgress(t, a, path(0))
+	mustAccept(t, a, start.Add(5500*time.Millisecond), path(2), check(local, "theirs"))
+	expectEgress(t, a, path(2))
+}
+
 func TestConsentExpiresAndComesBack(t *testing.T) {
 	a := newAgent()
 	a.Tick(start.Add(time.Hour)) // nothing to expire yet

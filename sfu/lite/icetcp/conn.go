@@ -41,7 +41,7 @@ type Conn struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	waiting []byte // frames; those before head are gone
+	waiting []byte // frames; those before head are gone. At most twice limit
 	head    int
 	closed  bool
 }
@@ -98,7 +98,7 @@ func (c *Conn) Send(b []byte) {
 		c.head += prefix + int(binary.BigEndian.Uint16(c.waiting[c.head:]))
 		c.dropped.Add(1)
 	}
-	if c.head > 0 && len(c.waiting)+need > c.limit {
+	if c.head > c.limit { // rarely enough that moving costs nothing per datagram
 		c.waiting = append(c.waiting[:0], c.waiting[c.head:]...)
 		c.head = 0
 	}

@@ -26,11 +26,15 @@ interface Sent {
 const highWater = 256 << 10;
 // An ack may wait for so long; also how often the presence is checked.
 const tickMs = 1000;
+// A server that closed a channel may close the next one as well.
+const reopenMs = 1000;
 
 export class Data {
   readonly presence: Presence;
   readonly #presence: PresenceMap;
   readonly #link: (state: Link) => void;
+  /** Asks for other channels. */
+  readonly #reopen: () => void;
   readonly #stream = new Stream();
   readonly #topics = new Map<string, Set<(payload: Uint8Array, from: string) => void>>();
   #reliable: RTCDataChannel | undefined;
@@ -40,9 +44,11 @@ export class Data {
   #saidAt = 0;
   #ttlMs = Infinity;
   #ticking: ReturnType<typeof setInterval> | undefined;
+  #reopening: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(link: (state: Link) => void) {
+  constructor(link: (state: Link) => void, reopen: () => void) {
     this.#link = link;
+    this.#reopen = reopen;
     this.presence = this.#presence = new PresenceMap((clock, data) => {
       this.#say({ type: 'presenceSet', clock, present: data !== undefined, data: data ?? new Uint8Array() });
     });
@@ -65,6 +71,7 @@ export class Data {
     reliable.onclose = () => {
       this.#stream.lostWire();
       this.#link('down');
+      this.#reopening = setTimeout(this.#reopen, reopenMs);
     };
     this.#ticking = setInterval(() => this.#tick(), tickMs);
   }
@@ -97,6 +104,7 @@ export class Data {
 
   #leaveWires(): void {
     clearInterval(this.#ticking);
+    clearTimeout(this.#reopening);
     this.#stream.lostWire();
     for (const channel of [this.#reliable, this.#lossy]) {
       if (channel) channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null;
@@ -185,6 +193,7 @@ export class Data {
       case 'gap':
       case 'fragment':
       case 'unknown':
+      case 'malformed':
         return;
       default:
         frame satisfies never;

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'media.notFound'
   | 'media.inUse'
   | 'media.overconstrained'
+  | 'media.lost'
   | 'publication.notFound'
   | 'participant.notFound'
   | 'server.draining'
@@ -30,6 +31,7 @@ export type ErrorCode =
   | 'data.tooLarge'
   | 'data.backpressure'
   | 'data.forbidden'
+  | 'data.lost'
   | 'state.notConnected'
   | 'aborted'
   | (string & {});

@@ -31,6 +31,8 @@ export interface RoomEvents {
   activeSpeakersChanged: [readonly string[]];
   audioPlaybackChanged: [boolean];
   devicesChanged: [MediaDeviceInfo[]];
+  /** A camera or a microphone that was in use is gone; its publication is muted. */
+  deviceError: [TurnoutError, 'audio' | 'video'];
   draining: [{ deadline: Date }];
   /** Something failed that nobody waits for. */
   error: [TurnoutError];

@@ -43,8 +43,10 @@ export type FromServer =
   | Fragment
   | { type: 'gap'; dropped: number }
   | { type: 'presence'; full: boolean; entries: PresenceEntry[] }
-  /** A type of a later version, or a body that does not follow the page. */
-  | { type: 'unknown'; code: number };
+  /** A type of a later version. */
+  | { type: 'unknown'; number: number }
+  /** A body that does not follow the page. */
+  | { type: 'malformed'; number: number };
 
 /** A frame of the server; counted ones are numbered and acknowledged. */
 export interface Received {
@@ -125,7 +127,7 @@ export function decodeBody(inner: Uint8Array): FromServer {
   try {
     return read(type, r);
   } catch (error) {
-    if (error instanceof Malformed) return { type: 'unknown', code: type };
+    if (error instanceof Malformed) return { type: 'malformed', number: type };
     throw error;
   }
 }
@@ -150,7 +152,7 @@ function read(type: number, r: Reader): FromServer {
     case counted.presence:
       return { type: 'presence', full: r.flag(), entries: presence(r) };
     default:
-      return { type: 'unknown', code: type };
+      return { type: 'unknown', number: type };
   }
 }
 

@@ -1,6 +1,7 @@
 // Oneself: what is published, under which name.
 import { createScreenTracks, createTracks, usualAudio, usualVideo } from './devices.js';
-import type { Outgoing } from './peer.js';
+import { TurnoutError } from './errors.js';
+import type { Outgoing } from './transport.js';
 import type { ParticipantInfo, Permissions, Source, Update } from './protocol.js';
 import { LocalTrack } from './tracks.js';
 
@@ -15,6 +16,7 @@ export interface Publisher {
   changed(): void;
   published(publication: LocalPublication): void;
   unpublished(publication: LocalPublication): void;
+  deviceLost(error: TurnoutError, publication: LocalPublication): void;
 }
 
 export interface PublishOptions {
@@ -155,7 +157,6 @@ export class LocalParticipant {
       await Promise.all(before.map((p) => this.unpublish(p)));
       if (!on) return [];
       const tracks = await createScreenTracks(options);
-      for (const track of tracks) track.media.addEventListener('ended', () => void this.setScreenShare(false));
       return Promise.all(tracks.map((track) => this.publish(track)));
     });
   }
@@ -165,6 +166,7 @@ export class LocalParticipant {
     const track = given instanceof LocalTrack ? given : new LocalTrack(given, options.source);
     const publication = new LocalPublication(track, this.#publisher, options);
     this.#publications.set(publication.id, publication);
+    track.onEnded(() => this.#ended(publication));
     this.#publisher.changed();
     try {
       await this.#publisher.publish(publication);
@@ -221,9 +223,19 @@ export class LocalParticipant {
     return track && this.publish(track);
   }
 
+  /** The device was taken away, or the browser's own button has ended the sharing. */
+  #ended(publication: LocalPublication): void {
+    if (publication.source.startsWith('screen')) return void this.setScreenShare(false);
+    void publication.mute().catch(() => undefined); // without a connection the next one tells
+    const device = publication.kind === 'audio' ? 'microphone' : 'camera';
+    const error = new TurnoutError('media.lost', `the ${device} was disconnected`, { hint: 'choose another one, or connect it again' });
+    this.#publisher.deviceLost(error, publication);
+  }
+
   #forget(publication: LocalPublication): void {
     this.#publications.delete(publication.id);
     publication.track.onReplaced(undefined);
+    publication.track.onEnded(undefined);
     this.#publisher.changed();
   }
 

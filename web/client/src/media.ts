@@ -1,7 +1,7 @@
-// The media of one participant: keeps one Peer in agreement with the server, and makes another when it cannot be mended.
+// The media of one participant: keeps one Transport in agreement with the server, and makes another when it cannot be mended.
 import { asTurnoutError, TurnoutError } from './errors.js';
 import { Negotiation, type Offer } from './negotiation.js';
-import { type Outgoing, Peer } from './peer.js';
+import { type Outgoing, Transport } from './transport.js';
 import type { Candidate, IceServer, Joined, Post, Request, ServerMessage } from './protocol.js';
 import type { Link } from './state.js';
 
@@ -23,7 +23,7 @@ export interface MediaEvents {
 }
 
 export interface MediaOptions {
-  createPeer: (config: RTCConfiguration) => RTCPeerConnection;
+  createConnection: (config: RTCConfiguration) => RTCPeerConnection;
   config: RTCConfiguration;
 }
 
@@ -48,9 +48,9 @@ export class Media {
   readonly #outgoing = new Map<string, Outgoing>();
   readonly #publishing = new Map<string, Waiter>();
   #iceServers: IceServer[] = [];
-  #peer: Peer | undefined;
-  /** Peers whose loop runs; only the current one goes on. */
-  readonly #running = new WeakSet<Peer>();
+  #transport: Transport | undefined;
+  /** Transports whose loop runs; only the current one goes on. */
+  readonly #running = new WeakSet<Transport>();
   #readyRev = 0;
   #restarts = 0;
   #mend: ReturnType<typeof setTimeout> | undefined;
@@ -66,18 +66,18 @@ export class Media {
     this.#iceServers = joined.iceServers;
     this.#negotiation.joined(joined.slots);
     this.#readyRev = 0;
-    this.#makePeer();
+    this.#makeTransport();
   }
 
   /** The session goes on over another WebSocket: says again what has no reply and may have been lost. */
   resumed(): void {
-    if (!this.#peer) return;
+    if (!this.#transport) return;
     if (this.#readyRev > 0) this.#signal.post({ t: 'ready', d: { rev: this.#readyRev } });
-    for (const d of this.#peer.candidates) this.#signal.post({ t: 'candidate', d });
+    for (const d of this.#transport.candidates) this.#signal.post({ t: 'candidate', d });
   }
 
   networkChanged(): void {
-    if (!this.#peer) return;
+    if (!this.#transport) return;
     this.#negotiation.wantIceRestart();
     this.#wake();
   }
@@ -93,10 +93,17 @@ export class Media {
         return this.#wake();
       case 'iceServers':
         this.#iceServers = message.d.iceServers;
-        this.#peer?.pc.setConfiguration(this.#config());
+        this.#transport?.pc.setConfiguration(this.#config());
         return;
       default:
     }
+  }
+
+  /** Makes data channels, in place of ones that were closed. */
+  openChannels(): void {
+    if (!this.#transport) return;
+    const { reliable, lossy } = this.#transport.openChannels();
+    this.#events.channels(reliable, lossy);
   }
 
   /** Settles when the server has taken the publication. */
@@ -112,28 +119,28 @@ export class Media {
     if (!this.#outgoing.delete(id)) return;
     this.#publishing.get(id)?.reject(new TurnoutError('aborted', 'unpublished before it was published'));
     this.#publishing.delete(id);
-    await this.#peer?.replaceTrack(id, null);
+    await this.#transport?.replaceTrack(id, null);
     await this.#signal.request({ t: 'unpublish', d: { id } }).catch(() => undefined); // it is gone either way
     this.#negotiation.want();
     this.#wake();
   }
 
   async replaceTrack(id: string, media: MediaStreamTrack | null): Promise<void> {
-    await this.#peer?.replaceTrack(id, media);
+    await this.#transport?.replaceTrack(id, media);
   }
 
   receiver(slot: string): RTCRtpReceiver | undefined {
-    return this.#peer?.receiver(slot);
+    return this.#transport?.receiver(slot);
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
-    return this.#peer?.pc.getStats();
+    return this.#transport?.pc.getStats();
   }
 
   close(): void {
     clearTimeout(this.#mend);
-    this.#peer?.close();
-    this.#peer = undefined;
+    this.#transport?.close();
+    this.#transport = undefined;
     this.#outgoing.clear();
     const closed = new TurnoutError('aborted', 'the room was left');
     for (const waiter of this.#publishing.values()) waiter.reject(closed);
@@ -146,69 +153,69 @@ export class Media {
 
   #newTransport(): void {
     this.#negotiation.newTransport();
-    this.#makePeer();
+    this.#makeTransport();
   }
 
-  #makePeer(): void {
+  #makeTransport(): void {
     clearTimeout(this.#mend);
-    this.#peer?.close();
+    this.#transport?.close();
     this.#restarts = 0;
-    const peer: Peer = new Peer(this.#options.createPeer(this.#config()), {
+    const transport: Transport = new Transport(this.#options.createConnection(this.#config()), {
       candidate: (d: Candidate) => this.#signal.post({ t: 'candidate', d }),
-      state: (state) => this.#connection(peer, state),
+      state: (state) => this.#connection(transport, state),
     });
-    this.#peer = peer;
+    this.#transport = transport;
     this.#events.link('connecting');
-    this.#events.channels(peer.reliable, peer.lossy);
+    this.openChannels();
     this.#wake();
   }
 
   #wake(): void {
-    const peer = this.#peer;
-    if (!peer || this.#running.has(peer)) return;
-    this.#running.add(peer);
-    void this.#run(peer);
+    const transport = this.#transport;
+    if (!transport || this.#running.has(transport)) return;
+    this.#running.add(transport);
+    void this.#run(transport);
   }
 
-  async #run(peer: Peer): Promise<void> {
+  async #run(transport: Transport): Promise<void> {
     try {
-      for (let offer; this.#peer === peer && (offer = this.#negotiation.next());) await this.#exchange(peer, offer);
+      for (let offer; this.#transport === transport && (offer = this.#negotiation.next());) await this.#exchange(transport, offer);
     } finally {
-      this.#running.delete(peer);
+      this.#running.delete(transport);
     }
   }
 
-  async #exchange(peer: Peer, offer: Offer): Promise<void> {
+  async #exchange(transport: Transport, offer: Offer): Promise<void> {
     let added: string[] = [];
     let answered = false;
     try {
-      peer.grow(this.#negotiation.slots);
+      transport.grow(this.#negotiation.slots);
       const wanted = [...this.#outgoing.values()];
-      added = await peer.send(wanted);
-      const sdp = await peer.offer(offer.iceRestart);
-      if (this.#peer !== peer) return;
-      const publications = peer.offered(wanted);
-      const reply = await this.#ask(peer, { t: 'offer', d: { transport: offer.transport, rev: offer.rev, sdp, publications } });
-      if (this.#peer !== peer || !reply) return;
+      added = await transport.send(wanted);
+      const sdp = await transport.offer(offer.iceRestart);
+      if (this.#transport !== transport) return;
+      const publications = transport.offered(wanted);
+      const reply = await this.#ask(transport, { t: 'offer', d: { transport: offer.transport, rev: offer.rev, sdp, publications } });
+      if (this.#transport !== transport || !reply) return;
       answered = true;
       if (reply.t !== 'answer' || !this.#negotiation.expects(reply.d)) throw new Error(`${reply.t} is no answer to offer ${offer.rev}`);
-      await peer.accept(reply.d.sdp, reply.d.slots);
+      await transport.accept(reply.d.sdp, reply.d.slots);
       this.#applied(
-        peer,
+        transport,
         offer.rev,
         publications.map((p) => p.id),
       );
     } catch (error) {
-      if (this.#peer !== peer) return;
+      if (this.#transport !== transport) return;
       const failure = asTurnoutError(error, 'media.failed');
-      if (!answered) return this.#refused(peer, offer, added, failure);
+      if (!answered) return this.#refused(transport, offer, added, failure);
       // The server has carried out what this side cannot: begin again.
       this.#events.error(failure);
-      this.#later(peer, () => this.#newTransport());
+      this.#later(transport, () => this.#newTransport());
     }
   }
 
-  #applied(peer: Peer, rev: number, published: string[]): void {
+  #applied(transport: Transport, rev: number, published: string[]): void {
     this.#readyRev = rev;
     this.#signal.post({ t: 'ready', d: { rev } });
     this.#negotiation.applied(rev);
@@ -217,19 +224,19 @@ export class Media {
       this.#publishing.delete(id);
       // The track may have been replaced while the offer was made.
       const outgoing = this.#outgoing.get(id);
-      if (outgoing && peer.sender(id)?.track !== outgoing.media) void peer.replaceTrack(id, outgoing.media);
+      if (outgoing && transport.sender(id)?.track !== outgoing.media) void transport.replaceTrack(id, outgoing.media);
     }
     this.#events.slotsChanged();
   }
 
-  /** Asks until there is a reply; nothing when the peer has been replaced meanwhile. */
-  async #ask(peer: Peer, request: Extract<Request, { t: 'offer' }>): Promise<ServerMessage | undefined> {
+  /** Asks until there is a reply; nothing when the transport has been replaced meanwhile. */
+  async #ask(transport: Transport, request: Extract<Request, { t: 'offer' }>): Promise<ServerMessage | undefined> {
     let asked = this.#signal.request(request);
     for (;;) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<'late'>((resolve) => (timer = setTimeout(resolve, answerMs, 'late')));
       try {
-        const reply = await Promise.race([asked, late, peer.gone]);
+        const reply = await Promise.race([asked, late, transport.gone]);
         if (reply === 'gone') return undefined;
         if (reply !== 'late') return reply;
       } finally {
@@ -240,11 +247,11 @@ export class Media {
     }
   }
 
-  async #refused(peer: Peer, offer: Offer, added: readonly string[], error: TurnoutError): Promise<void> {
+  async #refused(transport: Transport, offer: Offer, added: readonly string[], error: TurnoutError): Promise<void> {
     // The next session begins with an offer of its own.
     if (error.code === 'session.gone' || error.code === 'state.notConnected') return;
     try {
-      await peer.rollback();
+      await transport.rollback();
     } catch {
       return this.#newTransport();
     }
@@ -252,10 +259,10 @@ export class Media {
     const refused = added.filter((id) => this.#publishing.has(id));
     if (refused.length === 0) {
       this.#negotiation.refused(offer.rev, false);
-      if (error.retryable) this.#later(peer, () => this.#negotiation.want());
+      if (error.retryable) this.#later(transport, () => this.#negotiation.want());
       return;
     }
-    peer.withdraw(added);
+    transport.withdraw(added);
     for (const id of refused) {
       this.#outgoing.delete(id);
       this.#publishing.get(id)?.reject(error);
@@ -264,15 +271,15 @@ export class Media {
     this.#negotiation.refused(offer.rev, true);
   }
 
-  #connection(peer: Peer, state: RTCPeerConnectionState): void {
-    if (this.#peer !== peer) return;
+  #connection(transport: Transport, state: RTCPeerConnectionState): void {
+    if (this.#transport !== transport) return;
     clearTimeout(this.#mend);
     switch (state) {
       case 'connected':
         this.#restarts = 0;
         return this.#events.link('up');
       case 'disconnected':
-        this.#later(peer, () => this.#negotiation.wantIceRestart(), disconnectedMs);
+        this.#later(transport, () => this.#negotiation.wantIceRestart(), disconnectedMs);
         return this.#events.link('connecting');
       case 'failed':
         this.#events.link('down');
@@ -280,16 +287,16 @@ export class Media {
           this.#negotiation.wantIceRestart();
           return this.#wake();
         }
-        return this.#later(peer, () => this.#newTransport());
+        return this.#later(transport, () => this.#newTransport());
       default:
         return this.#events.link('connecting');
     }
   }
 
-  #later(peer: Peer, mend: () => void, ms = mendMs): void {
+  #later(transport: Transport, mend: () => void, ms = mendMs): void {
     clearTimeout(this.#mend);
     this.#mend = setTimeout(() => {
-      if (this.#peer !== peer) return;
+      if (this.#transport !== transport) return;
       mend();
       this.#wake();
     }, ms);

@@ -82,7 +82,7 @@ export class Room {
         post: (post) => this.#signal?.post(post),
       },
       {
-        createPeer: (config) => new RTCPeerConnection(config),
+        createConnection: (config) => new RTCPeerConnection(config),
         config: { ...options.rtc, ...(options.relayOnly && { iceTransportPolicy: 'relay' }) },
       },
       {
@@ -92,7 +92,10 @@ export class Room {
         error: (error) => this.#events.emit('error', error),
       },
     );
-    this.#data = new Data((state) => this.#link('data', state));
+    this.#data = new Data(
+      (state) => this.#link('data', state),
+      () => this.#media.openChannels(),
+    );
     this.local = new LocalParticipant(
       {
         publish: (outgoing) => this.#media.publish(outgoing),
@@ -103,6 +106,7 @@ export class Room {
         changed: () => this.#changed(),
         published: (publication) => this.#events.emit('localTrackPublished', publication),
         unpublished: (publication) => this.#events.emit('localTrackUnpublished', publication),
+        deviceLost: (error, publication) => this.#events.emit('deviceError', error, publication.kind),
       },
       initial.permissions,
     );

@@ -12,6 +12,7 @@ export class LocalTrack {
   #elements = new Set<HTMLMediaElement>();
   /** Set by the publication that sends this track. */
   #replaced: ((media: MediaStreamTrack) => Promise<void>) | undefined;
+  #ended: (() => void) | undefined;
 
   constructor(
     media: MediaStreamTrack,
@@ -22,6 +23,7 @@ export class LocalTrack {
     this.source = source;
     this.#media = media;
     this.#constraints = constraints;
+    this.#watch(media);
   }
 
   get media(): MediaStreamTrack {
@@ -33,6 +35,11 @@ export class LocalTrack {
     this.#replaced = f;
   }
 
+  /** @internal Calls f when the device is gone, and not when stop let go of it. */
+  onEnded(f: (() => void) | undefined): void {
+    this.#ended = f;
+  }
+
   /** Takes the track from the device again, with other constraints when given. Everyone sees the new one. */
   async restart(constraints: MediaTrackConstraints = this.#constraints): Promise<void> {
     const { enabled } = this.#media;
@@ -42,6 +49,7 @@ export class LocalTrack {
     media.enabled = enabled;
     this.#constraints = constraints;
     this.#media = media;
+    this.#watch(media);
     for (const element of this.#elements) element.srcObject = new MediaStream([media]);
     await this.#replaced?.(media);
   }
@@ -69,6 +77,12 @@ export class LocalTrack {
   /** Lets go of the device. */
   stop(): void {
     this.#media.stop();
+  }
+
+  #watch(media: MediaStreamTrack): void {
+    media.addEventListener('ended', () => {
+      if (this.#media === media) this.#ended?.();
+    });
   }
 }
 

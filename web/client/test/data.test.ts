@@ -142,7 +142,10 @@ function world(): World {
   const links: string[] = [];
   const server = new Server();
   const w: World = {
-    data: new Data((state) => links.push(state)),
+    data: new Data(
+      (state) => links.push(state),
+      () => w.connect(),
+    ),
     server,
     links,
     reliable: new FakeChannel(),
@@ -239,6 +242,8 @@ describe('data', () => {
     w.connect();
     w.reliable.say(Uint8Array.of(9, 1));
     expect(w.links.at(-1)).toBe('down');
+    vi.advanceTimersByTime(1000);
+    expect(w.links.at(-1)).toBe('up'); // over another one
   });
 
   test('puts fragments together', () => {

@@ -8,11 +8,19 @@ interface Golden {
   name: string;
   from: 'client' | 'server';
   hex: string;
+  frames?: { type: string }[];
+  error?: string;
+}
+
+interface Valid extends Golden {
   frames: { type: string }[];
 }
 
 const golden = JSON.parse(readFileSync(new URL('../../../datachannel/frame/testdata/golden.json', import.meta.url), 'utf8')) as Golden[];
-const valid = golden.filter((g) => Array.isArray(g.frames) && g.hex);
+const valid = golden.filter((g): g is Valid => g.frames !== undefined);
+// Frames that no client of ours writes.
+const odd = new Set(['bytes behind the known fields are ignored', 'number in more bytes than needed']);
+const isMade = (g: Valid): boolean => !odd.has(g.name) && g.frames.every((f) => f.type !== 'unknown' && f.type !== 'malformed');
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (b) => parseInt(b, 16));
 const hex = (b: Uint8Array): string => [...b].map((x) => x.toString(16).padStart(2, '0')).join('');
@@ -38,7 +46,7 @@ describe('golden frames', () => {
     expect(plain(decode(bytes(g.hex)).map((r) => r.frame))).toEqual(g.frames);
   });
 
-  const client = valid.filter((g) => g.from === 'client' && !g.frames.some(isDoc));
+  const client = valid.filter((g) => g.from === 'client' && !g.frames.some(isDoc) && isMade(g));
   test.each(client)('writes $name', (g) => {
     const written = g.frames.map((f) => hex(encode(unplain(f))));
     expect(written.join('')).toBe(g.hex);
@@ -47,6 +55,10 @@ describe('golden frames', () => {
   const docs = valid.filter((g) => g.from === 'server' && g.frames.every(isDoc));
   test.each(docs)('counts $name, which it does not know yet', (g) => {
     for (const { counted, frame } of decode(bytes(g.hex))) expect([counted, frame.type]).toEqual([true, 'unknown']);
+  });
+
+  test.each(golden.filter((g) => g.error === 'framing'))('cannot divide: $name', (g) => {
+    expect(() => decode(bytes(g.hex))).toThrow(Malformed);
   });
 
   test('are all looked at', () => {
@@ -65,7 +77,7 @@ describe('a wire message', () => {
   });
 
   test('with a body that ends too early is counted and otherwise ignored', () => {
-    expect(decode(bytes('021205'))).toEqual([{ counted: true, bytes: 2, frame: { type: 'unknown', code: 0x12 } }]);
+    expect(decode(bytes('021205'))).toEqual([{ counted: true, bytes: 2, frame: { type: 'malformed', number: 0x12 } }]);
   });
 
   test('of any bytes is read or refused, and nothing else', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TurnoutError } from '../src/errors.js';
 import { Media } from '../src/media.js';
-import type { Outgoing } from '../src/peer.js';
+import type { Outgoing } from '../src/transport.js';
 import type { Post, Request, ServerMessage } from '../src/protocol.js';
 import { FakePeerConnection, joinedAs, settle } from './fakes.js';
 
@@ -31,7 +31,7 @@ class World {
       post: (post) => this.posts.push(post),
     },
     {
-      createPeer: (config) => {
+      createConnection: (config) => {
         const peer = new FakePeerConnection(config);
         this.peers.push(peer);
         return peer as unknown as RTCPeerConnection;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 import { type Colour, writeCamera, writeTone } from './media.js';
+import { type Look, writePortrait } from './portrait.js';
 import { SoundCard } from './sound.js';
 
 /** What a test needs of a page, whichever browser shows it. */
@@ -21,6 +22,8 @@ export interface Page {
 export interface BrowserOptions {
   colour: Colour;
   hz: number;
+  /** A person in front of the camera, in place of the colour. */
+  look?: Look;
   /** Runs in the page before any of its own scripts. */
   init?: string;
   /** Without any camera or microphone. */
@@ -38,7 +41,8 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   const camera = join(folder, 'camera.y4m');
   const tone = join(folder, 'tone.wav');
-  writeCamera(camera, options.colour);
+  if (options.look) writePortrait(camera, options.look);
+  else writeCamera(camera, options.colour);
   writeTone(tone, options.hz);
   const fake = [
     '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-accept-this-tab-capture',

@@ -3,7 +3,7 @@ import { type ReactElement, useEffect, useState } from 'react';
 
 /** Tells those who do not see the screen what happens in the call. */
 export function Announcer({ room }: { room: Room }): ReactElement {
-  const [text, setText] = useState('');
+  const [text, setText] = useState(`You are in ${room.name}`);
   useEffect(() => {
     const stops = [
       room.on('participantConnected', (p) => setText(`${p.name} joined`)),

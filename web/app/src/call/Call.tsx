@@ -1,6 +1,7 @@
 import type { Room } from '@turnout/client';
 import { Volume2, X } from 'lucide-react';
 import { type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import { recall } from '../storage.js';
 import { Button, IconButton } from '../ui/Button.js';
 import { Notice } from '../ui/Notice.js';
 import { Announcer } from './Announcer.js';
@@ -33,7 +34,14 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
   const unread = useUnread(messages, panel === 'chat');
   const toggle = (wanted: Panel): void => setPanel((now) => (now === wanted ? undefined : wanted));
 
-  useEffect(() => room.on('error', toasts.failed), [room, toasts.failed]);
+  useEffect(() => {
+    const stops = [room.on('error', toasts.failed), room.on('deviceError', toasts.failed)];
+    return () => stops.forEach((stop) => stop());
+  }, [room, toasts.failed]);
+  useEffect(() => {
+    const speaker = recall('speakerId');
+    if (speaker) void room.switchDevice('audiooutput', speaker).catch(() => undefined); // it is not there any more
+  }, [room]);
   useShortcuts({
     m: controls.microphone.toggle,
     v: controls.camera.toggle,

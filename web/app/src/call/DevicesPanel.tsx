@@ -63,7 +63,7 @@ export function DevicesPanel({ room, snapshot, onFailed }: DevicesPanelProps): R
         </dl>
       </section>
       <section className={css['row']}>
-        <h3>Colours outside of the call</h3>
+        <h3>Colours</h3>
         <ThemeToggle />
       </section>
       <section>

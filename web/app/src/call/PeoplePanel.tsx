@@ -1,5 +1,5 @@
 import type { ParticipantView, Room, RoomSnapshot } from '@turnout/client';
-import { Check, Link, Mic, MicOff, UserX } from 'lucide-react';
+import { Check, Link, Mic, MicOff, OctagonX, UserX } from 'lucide-react';
 import type { ReactElement } from 'react';
 import { Avatar } from '../ui/Avatar.js';
 import { Button, IconButton } from '../ui/Button.js';
@@ -22,13 +22,23 @@ export function PeoplePanel({ room, snapshot, shareable, onFailed }: PeoplePanel
           <Person key={p.sid} person={p} room={room} admin={snapshot.permissions.admin} onFailed={onFailed} />
         ))}
       </ul>
-      {shareable && (
-        <div className={css['foot']}>
+      <div className={css['foot']}>
+        {shareable && (
           <Button icon={copied ? <Check /> : <Link />} onClick={copy}>
             {copied ? 'Link copied' : 'Copy the link to invite'}
           </Button>
-        </div>
-      )}
+        )}
+        {snapshot.permissions.admin && (
+          <Button
+            icon={<OctagonX />}
+            onClick={() => {
+              if (window.confirm('End the call for everyone?')) void room.moderation.end().catch(onFailed);
+            }}
+          >
+            End the call for everyone
+          </Button>
+        )}
+      </div>
     </>
   );
 }

@@ -13,16 +13,14 @@ export interface Outgoing {
   muted: boolean;
 }
 
-export interface PeerEvents {
+export interface TransportEvents {
   candidate(candidate: Candidate): void;
   state(state: RTCPeerConnectionState): void;
 }
 
-export class Peer {
+export class Transport {
   readonly pc: RTCPeerConnection;
-  readonly reliable: RTCDataChannel;
-  readonly lossy: RTCDataChannel;
-  /** Settles when this peer has been closed. */
+  /** Settles when this transport has been closed. */
   readonly gone: Promise<'gone'>;
   #close!: (gone: 'gone') => void;
   readonly #slots: { audio: RTCRtpTransceiver[]; video: RTCRtpTransceiver[] } = { audio: [], video: [] };
@@ -34,17 +32,23 @@ export class Peer {
   /** The candidates of this ICE generation, to say again after a resume. */
   #candidates: Candidate[] = [];
 
-  constructor(pc: RTCPeerConnection, events: PeerEvents) {
+  constructor(pc: RTCPeerConnection, events: TransportEvents) {
     this.pc = pc;
     this.gone = new Promise((resolve) => (this.#close = resolve));
-    this.reliable = pc.createDataChannel('turnout.reliable', { ordered: true });
-    this.lossy = pc.createDataChannel('turnout.lossy', { ordered: false, maxRetransmits: 0 });
     pc.onconnectionstatechange = () => events.state(pc.connectionState);
     pc.onicecandidate = ({ candidate }) => {
       const found = candidate ? plain(candidate) : this.#endOfCandidates();
       if (!found) return;
       this.#candidates.push(found);
       events.candidate(found);
+    };
+  }
+
+  /** Makes the two data channels; again when they were closed. */
+  openChannels(): { reliable: RTCDataChannel; lossy: RTCDataChannel } {
+    return {
+      reliable: this.pc.createDataChannel('turnout.reliable', { ordered: true }),
+      lossy: this.pc.createDataChannel('turnout.lossy', { ordered: false, maxRetransmits: 0 }),
     };
   }
 

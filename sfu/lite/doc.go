@@ -1,0 +1,25 @@
+// Package lite is a media transport for a server that its clients can reach: ICE-lite, DTLS, SRTP keys and data channels
+// over sockets shared by everyone, without a PeerConnection. An idle peer costs less than half of one on pion/webrtc.
+//
+// Its nouns: a Server owns the sockets and knows whose a datagram is. A Transport is the server's end of one
+// RTCPeerConnection. A Path is where to send to it. A Channel is a data channel that the client opened.
+//
+// It moves nothing of media itself: SRTP and SRTCP of known peers go to Config.Media as they arrived, in batches, and what
+// is to be sent is encrypted and written by the caller, with the Keys, to the Path. This is all that a media plane needs to
+// know of a transport, whichever way it is made:
+//
+//	type Transport interface {
+//		Answer(offer string) (sdp string, agreed *answer.Description, err error)
+//		Keys() (srtpkeys.Keys, bool)
+//		Path() (Path, bool)
+//		State() State
+//		Close()
+//	}
+//
+// What happens by itself is told by events: the state has changed, a data channel was opened or closed. Keys and Path are
+// read when needed; they cost an atomic load.
+//
+// Goroutines: one reader per UDP socket, one clock for all transports, three of pion's per transport with DTLS, and with
+// data channels four of SCTP and one that accepts them; one reader and one writer per TCP connection; one reader per
+// channel. Server.Close waits for them.
+package lite

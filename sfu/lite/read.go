@@ -1,0 +1,127 @@
+package lite
+
+import (
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
+
+// batch datagrams are taken from a socket at once.
+const batch = 128
+
+// reader is what the goroutine of one socket works with.
+type reader struct {
+	server  *Server
+	socket  int
+	packets [batch]netio.Packet
+	kinds   [batch]demux.Kind
+	owners  [batch]*Transport
+	media   []Received
+	scratch icelite.Scratch
+}
+
+// read is the goroutine of socket i.
+func (s *Server) read(i int) {
+	r := &reader{server: s, socket: i, media: make([]Received, 0, batch)}
+	for {
+		n, err := s.sockets[i].Read(r.packets[:])
+		if err != nil {
+			return // closed; nothing else ends a UDP socket
+		}
+		r.route(n)
+		for j := range n {
+			r.take(j)
+		}
+		if len(r.media) > 0 {
+			s.cfg.Media(r.media)
+			clear(r.media)
+			r.media = r.media[:0]
+		}
+		clear(r.packets[:n])
+		clear(r.owners[:n])
+	}
+}
+
+// route finds the owner of all but STUN by path. Packets of one peer come in runs, so most need no look-up.
+func (r *reader) route(n int) {
+	var last demux.Path
+	var owner *Transport
+	r.server.mu.RLock()
+	defer r.server.mu.RUnlock()
+	for j := range n {
+		p := &r.packets[j]
+		if r.kinds[j] = demux.Classify(p.Data); r.kinds[j] == demux.STUN || r.kinds[j] == demux.Unknown {
+			continue
+		}
+		if path := (demux.Path{Socket: r.socket, Remote: p.From}); path != last {
+			last = path
+			owner, _ = r.server.table.ByPath(path)
+		}
+		r.owners[j] = owner
+	}
+}
+
+// take hands packet j on, or drops it.
+func (r *reader) take(j int) {
+	p, t := r.packets[j], r.owners[j]
+	switch kind := r.kinds[j]; {
+	case kind == demux.STUN:
+		r.check(p)
+		p.Release()
+	case kind == demux.Unknown:
+		r.server.count.noise.Add(1)
+		p.Release()
+	case t == nil:
+		r.server.count.stranger.Add(1)
+		p.Release()
+	case kind == demux.DTLS:
+		t.control(p)
+	default:
+		r.media = append(r.media, Received{From: t, Kind: kind, Packet: p})
+	}
+}
+
+// check answers a connectivity check.
+func (r *reader) check(p netio.Packet) {
+	from := demux.Path{Socket: r.socket, Remote: p.From}
+	if _, reply := r.server.check(from, p.Data, nil, &r.scratch); reply != nil {
+		_ = r.server.sockets[r.socket].WriteTo(reply, p.From) // a check that is lost is sent again
+	}
+}
+
+// check finds the owner of a binding request, lets it decide, and learns the path. The reply is valid until the scratch is
+// used again. via is the TCP connection it came on, nil for UDP. The transport is nil if the request was not authentic.
+func (s *Server) check(from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (*Transport, []byte) {
+	now := time.Now()
+	ufrag, err := demux.BindingUfrag(raw)
+	if err != nil {
+		s.count.badCheck.Add(1)
+		return nil, nil
+	}
+	s.mu.RLock()
+	t, known := s.table.ByUfrag(ufrag)
+	free := known && s.table.MayBind(now, from, t)
+	s.mu.RUnlock()
+	switch {
+	case !known:
+		s.count.unknownUfrag.Add(1)
+		return nil, nil
+	case !free:
+		s.count.pathTaken.Add(1)
+		return nil, nil
+	}
+	result, err := t.request(now, from, raw, via, scratch)
+	if err != nil {
+		s.count.badCheck.Add(1)
+		return nil, result.Reply
+	}
+	s.mu.Lock()
+	if via == nil && s.table.Bind(now, from, t) != nil { // another transport was quicker, or this one is closed
+		s.count.pathTaken.Add(1)
+	}
+	s.table.RemoveUfrag(result.Retired)
+	s.mu.Unlock()
+	return t, result.Reply
+}

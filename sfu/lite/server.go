@@ -1,0 +1,222 @@
+package lite
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+
+	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
+
+// ErrClosed says that the server or the transport was closed.
+var ErrClosed = errors.New("lite: closed")
+
+// Server owns the sockets that all transports share.
+type Server struct {
+	// Set at construction, never changed.
+	cfg         Config
+	sockets     []*netio.Socket
+	listeners   []*net.TCPListener
+	advertised  []answer.Candidate
+	fingerprint answer.Fingerprint
+	secure      []dtls.ServerOption
+	count       counters
+	streams     streamLimits
+	done        chan struct{}
+	running     sync.WaitGroup // everything that Close waits for
+
+	mu sync.RWMutex
+	// Guarded by mu.
+	table  *demux.Table[*Transport]
+	all    map[*Transport]struct{}
+	closed bool
+}
+
+// Open opens the sockets. An address in use or not ours is an error that names it.
+func Open(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), all: map[*Transport]struct{}{}}
+	s.streams.init(cfg.Limits)
+	if err := s.certify(); err != nil {
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		s.closeSockets()
+		return nil, err
+	}
+	for i := range s.sockets {
+		s.running.Go(func() { s.read(i) })
+	}
+	for _, l := range s.listeners {
+		s.running.Go(func() { s.accept(l) })
+	}
+	s.running.Go(s.clock)
+	return s, nil
+}
+
+func (s *Server) listen() error {
+	udp, err := expand(s.cfg.UDP)
+	if err != nil {
+		return err
+	}
+	for _, a := range udp {
+		c := s.cfg.Net
+		c.Addr = a
+		if a.Port() == 0 && len(s.sockets) > 0 {
+			c.Addr = withPort(a, s.sockets[0].Addr().Port())
+		}
+		opened, err := netio.Open(c)
+		if err != nil {
+			return fmt.Errorf("lite: %w", err)
+		}
+		s.sockets = append(s.sockets, opened...)
+		s.offer("udp", opened[0].Addr())
+	}
+	tcp, err := expand(s.cfg.TCP)
+	if err != nil {
+		return err
+	}
+	for _, a := range tcp {
+		if a.Port() == 0 && len(s.listeners) > 0 {
+			a = withPort(a, addrOf(s.listeners[0]).Port())
+		}
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(a))
+		if err != nil {
+			return fmt.Errorf("lite: listen on TCP %s: %w", a, err)
+		}
+		s.listeners = append(s.listeners, l)
+		s.offer("tcp", addrOf(l))
+	}
+	if len(s.cfg.Advertise) > 0 {
+		s.advertised = s.cfg.Advertise
+	}
+	return nil
+}
+
+// Advertised is what answers contain.
+func (s *Server) Advertised() []answer.Candidate { return s.advertised }
+
+// Sockets are the UDP sockets, for writers to be made of.
+func (s *Server) Sockets() []*netio.Socket { return s.sockets }
+
+// NewTransport makes a participant's transport. For emit see Event.
+func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
+	t := newTransport(s, emit)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	s.all[t] = struct{}{}
+	return t, nil
+}
+
+// register gives t a ufrag that nobody has.
+func (s *Server) register(t *Transport) (icelite.Credentials, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.all[t]; !ok {
+		return icelite.Credentials{}, ErrClosed
+	}
+	for {
+		c := icelite.NewCredentials()
+		if s.table.AddUfrag(c.Ufrag, t) == nil {
+			return c, nil
+		}
+	}
+}
+
+func (s *Server) retire(ufrag string) {
+	if ufrag != "" {
+		s.mu.Lock()
+		s.table.RemoveUfrag(ufrag)
+		s.mu.Unlock()
+	}
+}
+
+// remove forgets t and runs end, which Close waits for. The second time it does nothing.
+func (s *Server) remove(t *Transport, end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.all[t]; ok {
+		delete(s.all, t)
+		s.table.Remove(t)
+		s.running.Go(end)
+	}
+}
+
+// start runs f while t lives, for Close to wait for. It says whether it did.
+func (s *Server) start(t *Transport, f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.all[t]
+	if ok {
+		s.running.Go(f)
+	}
+	return ok
+}
+
+// clock is the one timer of all transports.
+func (s *Server) clock() {
+	ticker := time.NewTicker(s.cfg.Timing.Step())
+	defer ticker.Stop()
+	var all []*Transport
+	for {
+		select {
+		case <-s.done:
+			return
+		case now := <-ticker.C:
+			s.mu.RLock()
+			all = all[:0]
+			for t := range s.all {
+				all = append(all, t)
+			}
+			s.mu.RUnlock()
+			for _, t := range all {
+				t.tick(now)
+			}
+			clear(all)
+		}
+	}
+}
+
+// Close closes all transports and sockets and waits for their goroutines. It may be called twice.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	var all []*Transport
+	for t := range s.all {
+		all = append(all, t)
+	}
+	s.mu.Unlock()
+	for _, t := range all {
+		t.Close()
+	}
+	if first {
+		close(s.done)
+		s.closeSockets()
+	}
+	s.running.Wait()
+	return nil
+}
+
+func (s *Server) closeSockets() {
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+	s.streams.closeAll()
+	for _, k := range s.sockets {
+		_ = k.Close()
+	}
+}

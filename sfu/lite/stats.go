@@ -1,0 +1,43 @@
+package lite
+
+import "sync/atomic"
+
+// Stats of a Server since it was opened. Those of its UDP sockets are read from the sockets.
+type Stats struct {
+	Transports int               // now
+	TCPConns   int               // now
+	Dropped    map[string]uint64 // datagrams and connections by reason
+}
+
+// Reasons of Stats.Dropped.
+const (
+	DropNoise        = "noise"         // neither STUN, DTLS nor RTP
+	DropStranger     = "stranger"      // from an address that no authenticated check came from
+	DropUnknownUfrag = "unknown_ufrag" // a check for no transport we have
+	DropBadCheck     = "bad_check"     // a check that is malformed or not authentic
+	DropPathTaken    = "path_taken"    // a check from an address that is another's, who is alive
+	DropControlFull  = "control_full"  // DTLS: it is not read fast enough
+	DropNoPath       = "no_path"       // DTLS to be sent without the peer's consent
+	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
+	DropTCPLimit     = "tcp_limit"     // connections refused
+	DropChannelLimit = "channel_limit" // data channels refused
+)
+
+type counters struct {
+	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
+	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
+}
+
+// Stats may be called from any goroutine.
+func (s *Server) Stats() Stats {
+	s.mu.RLock()
+	n := len(s.all)
+	s.mu.RUnlock()
+	c := &s.count
+	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: map[string]uint64{
+		DropNoise: c.noise.Load(), DropStranger: c.stranger.Load(), DropUnknownUfrag: c.unknownUfrag.Load(),
+		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
+		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
+		DropChannelLimit: c.channelLimit.Load(),
+	}}
+}

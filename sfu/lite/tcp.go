@@ -1,0 +1,177 @@
+package lite
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
+	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
+
+const (
+	// firstStream is the socket number of the first TCP connection's path; UDP sockets have smaller ones.
+	firstStream = 1 << 16
+	// longestFrame over TCP: peers keep to the size of a UDP datagram, as they do not know which one is used.
+	longestFrame = 2048
+	// streamSilence is how long a connection lives without a check: consent has expired by then.
+	streamSilence = 30 * time.Second
+	acceptPause   = 50 * time.Millisecond // when there are no file descriptors left
+)
+
+// stream is one TCP connection.
+type stream struct {
+	conn   *icetcp.Conn
+	number int // of its path
+}
+
+// streamLimits knows all TCP connections.
+type streamLimits struct {
+	limits Limits // set at construction, never changed
+
+	mu sync.Mutex
+	// Guarded by mu.
+	all     map[*stream]bool // true: authenticated
+	strange int
+	next    int
+	closed  bool
+	pack    *netio.Packer // of all connections: there are few, and a slab for each would be much
+}
+
+func (l *streamLimits) init(limits Limits) {
+	l.limits, l.all, l.next, l.pack = limits, map[*stream]bool{}, firstStream, netio.NewPacker()
+}
+
+// add takes over c, or says that there are too many.
+func (l *streamLimits) add(c net.Conn, s *Server) (*stream, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.all) >= l.limits.TCPConns || l.strange >= l.limits.TCPStrange {
+		return nil, false
+	}
+	st := &stream{conn: icetcp.NewConn(c, l.limits.TCPBuffer, &s.count.tcpFull), number: l.next}
+	l.next++
+	l.strange++
+	l.all[st] = false
+	return st, true
+}
+
+func (l *streamLimits) authenticated(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.all[s]; ok && !known {
+		l.all[s] = true
+		l.strange--
+	}
+}
+
+func (l *streamLimits) remove(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.all[s] {
+		l.strange--
+	}
+	delete(l.all, s)
+}
+
+func (l *streamLimits) len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all)
+}
+
+func (l *streamLimits) packet(b []byte, from *icetcp.Conn) netio.Packet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pack.Pack(b, from.Remote())
+}
+
+func (l *streamLimits) closeAll() {
+	l.mu.Lock()
+	l.closed = true
+	var all []*stream
+	for s := range l.all {
+		all = append(all, s)
+	}
+	l.mu.Unlock()
+	for _, s := range all {
+		_ = s.conn.Close()
+	}
+}
+
+// accept is the goroutine of a TCP listener.
+func (s *Server) accept(l *net.TCPListener) {
+	for {
+		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			select {
+			case <-s.done:
+				return
+			case <-time.After(acceptPause):
+				continue
+			}
+		}
+		st, ok := s.streams.add(c, s)
+		if !ok {
+			s.count.tcpLimit.Add(1)
+			_ = c.Close()
+			continue
+		}
+		s.running.Go(func() { s.serveStream(st) })
+	}
+}
+
+// serveStream is the goroutine of a TCP connection. Its first datagram must be an authentic check, and it belongs to that
+// check's transport for good.
+func (s *Server) serveStream(st *stream) {
+	from := demux.Path{Socket: st.number, Remote: st.conn.Remote()}
+	var owner *Transport
+	defer func() {
+		_ = st.conn.Close()
+		s.streams.remove(st)
+		if owner != nil {
+			owner.lost(from)
+		}
+	}()
+	var scratch icelite.Scratch
+	buf, one := make([]byte, longestFrame), make([]Received, 1)
+	_ = st.conn.SetReadDeadline(time.Now().Add(s.cfg.Limits.TCPIdle))
+	for {
+		n, err := st.conn.Read(buf)
+		if err != nil {
+			return
+		}
+		kind := demux.Classify(buf[:n])
+		if kind == demux.STUN {
+			t, reply := s.check(from, buf[:n], st, &scratch)
+			if t == nil || owner != nil && t != owner {
+				return
+			}
+			if owner == nil {
+				owner = t
+				s.streams.authenticated(st)
+			}
+			st.conn.Send(reply)
+			_ = st.conn.SetReadDeadline(time.Now().Add(streamSilence))
+			continue
+		}
+		switch {
+		case owner == nil:
+			s.count.stranger.Add(1)
+			return
+		case kind == demux.DTLS:
+			owner.control(s.streams.packet(buf[:n], st.conn))
+		case kind == demux.RTP || kind == demux.RTCP:
+			one[0] = Received{From: owner, Kind: kind, Packet: s.streams.packet(buf[:n], st.conn)}
+			s.cfg.Media(one)
+		default:
+			s.count.noise.Add(1)
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package lite
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3"
+
+	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
+	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
+)
+
+// Transport is the server's end of one participant's RTCPeerConnection. Its methods may be called from any goroutine.
+type Transport struct {
+	// Set at construction, never changed.
+	server *Server
+	emit   func(Event)
+	queue  *queue // under DTLS
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	path  atomic.Pointer[Path]          // nil without consent to send
+	keys  atomic.Pointer[srtpkeys.Keys] // nil until DTLS is finished
+	state atomic.Value                  // State; written under mu
+
+	negotiating sync.Mutex // held by Answer
+	agreed      agreement  // guarded by negotiating
+
+	mu sync.Mutex
+	// Guarded by mu.
+	agent        *icelite.Agent // nil until the first answer
+	fingerprints []answer.Fingerprint
+	data         *answer.Data
+	streams      map[int]*stream // TCP connections the peer has authenticated on, by the path's socket number
+	life         life
+}
+
+// life is how far a transport has come.
+type life struct {
+	conn     *dtls.Conn // nil until the handshake is finished
+	shaking  bool       // the handshake has begun
+	serving  bool       // SCTP has begun
+	ended    bool       // DTLS is over: by the peer, or because the handshake failed
+	closed   bool       // by us
+	channels int
+}
+
+// agreement is what the last offer and answer came to.
+type agreement struct {
+	offer       [sha256.Size]byte // hash of its text
+	description *answer.Description
+	local       answer.Local
+}
+
+// Path is where to send to a peer.
+type Path struct {
+	Socket *netio.Socket  // nil over TCP
+	Number int            // of Socket in Server.Sockets
+	Remote netip.AddrPort //
+	TCP    *icetcp.Conn   // nil over UDP
+}
+
+func newTransport(s *Server, emit func(Event)) *Transport {
+	t := &Transport{server: s, emit: emit, streams: map[int]*stream{}}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.queue = newQueue(s.cfg.Limits.Control, &s.count.controlFull, t.send, t.end)
+	t.state.Store(New)
+	var id [8]byte
+	_, _ = rand.Read(id[:])
+	t.agreed.local = answer.Local{
+		Lite: true, Fingerprint: s.fingerprint, Candidates: s.advertised, CNAME: rand.Text()[:16],
+		Session: binary.BigEndian.Uint64(id[:]) >> 2, MaxMessageSize: uint32(s.cfg.Limits.Message),
+	}
+	return t
+}
+
+// Answer applies an offer and returns the answer. The same offer again gets the same answer again. An error is an
+// *answer.Error, or ErrClosed; the transport is then as it was before.
+func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
+	t.negotiating.Lock()
+	defer t.negotiating.Unlock()
+	hash := sha256.Sum256([]byte(offer))
+	if a := &t.agreed; a.description != nil && a.offer == hash {
+		return a.description.SDP(a.local), a.description, nil
+	}
+	o, err := answer.Parse(offer, t.server.cfg.Offer)
+	if err != nil {
+		return "", nil, err
+	}
+	next, before := t.agreed, t.agreed.description
+	next.offer = hash
+	next.description, err = answer.Compute(o, before, t.server.cfg.Policy, t.server.cfg.Offer, randomSSRC)
+	if err != nil {
+		return "", nil, err
+	}
+	if before == nil || before.ICE != o.ICE {
+		fresh, err := t.server.register(t)
+		if err != nil {
+			return "", nil, err
+		}
+		next.local.ICE = answer.ICE(fresh)
+		t.restart(fresh, o.ICE.Ufrag)
+	}
+	next.local.Version++
+	t.agreed = next
+	t.apply(next.description)
+	return next.description.SDP(next.local), next.description, nil
+}
+
+func randomSSRC() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}
+
+func (t *Transport) restart(fresh icelite.Credentials, remoteUfrag string) {
+	t.mu.Lock()
+	var retired string
+	if t.agent == nil {
+		t.agent = icelite.NewAgent(fresh, remoteUfrag, t.server.cfg.Timing)
+	} else {
+		retired = t.agent.Restart(fresh, remoteUfrag)
+	}
+	t.mu.Unlock()
+	t.server.retire(retired)
+}
+
+// apply takes over what DTLS and SCTP need to know of a description.
+func (t *Transport) apply(d *answer.Description) {
+	t.mu.Lock()
+	t.fingerprints, t.data = d.Fingerprints, d.Data
+	conn := t.life.startServing(t.data)
+	t.mu.Unlock()
+	if conn != nil {
+		t.server.start(t, func() { t.serve(conn, d.Data) })
+	}
+}
+
+// startServing says on which connection SCTP is to begin now, if it is.
+func (l *life) startServing(d *answer.Data) *dtls.Conn {
+	if d == nil || l.conn == nil || l.serving || l.ended || l.closed {
+		return nil
+	}
+	l.serving = true
+	return l.conn
+}
+
+// Keys are those of SRTP, once DTLS is finished.
+func (t *Transport) Keys() (srtpkeys.Keys, bool) {
+	if k := t.keys.Load(); k != nil {
+		return *k, true
+	}
+	return srtpkeys.Keys{}, false
+}
+
+// Path is where to send to the peer now, and false while there is no consent to send. It may change at any time.
+func (t *Transport) Path() (Path, bool) {
+	if p := t.path.Load(); p != nil {
+		return *p, true
+	}
+	return Path{}, false
+}
+
+// State is the state now.
+func (t *Transport) State() State { return t.state.Load().(State) }
+
+// Close ends the transport, and tells the peer by DTLS. It waits for nothing and may be called twice. No event begins after it.
+func (t *Transport) Close() {
+	t.mu.Lock()
+	t.life.closed = true
+	t.publish()
+	t.mu.Unlock()
+	t.cancel()
+	t.server.remove(t, t.tearDown)
+}
+
+func (t *Transport) tearDown() {
+	t.mu.Lock()
+	conn := t.life.conn
+	t.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close() // the peer may be gone
+	}
+	_ = t.queue.Close()
+	t.path.Store(nil)
+	t.mu.Lock()
+	streams := t.streams
+	t.streams = nil
+	t.mu.Unlock()
+	for _, s := range streams {
+		_ = s.conn.Close()
+	}
+}
+
+// request lets the agent decide on a connectivity check.
+func (t *Transport) request(now time.Time, from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (icelite.Result, error) {
+	t.mu.Lock()
+	if t.agent == nil || t.life.closed || t.life.ended {
+		t.mu.Unlock()
+		return icelite.Result{}, ErrClosed
+	}
+	if via != nil && t.streams[from.Socket] == nil && len(t.streams) >= t.server.cfg.Limits.TCPPerOwner {
+		t.mu.Unlock()
+		t.server.count.tcpLimit.Add(1)
+		return icelite.Result{}, errTooManyStreams
+	}
+	result, err := t.agent.Request(now, from, raw, scratch)
+	if err == nil && via != nil {
+		t.streams[from.Socket] = via
+	}
+	changed := t.publish()
+	t.mu.Unlock()
+	t.tell(changed)
+	return result, err
+}
+
+var errTooManyStreams = errors.New("lite: too many TCP connections of one peer")
+
+func (t *Transport) tick(now time.Time) {
+	t.mu.Lock()
+	if t.agent != nil {
+		t.agent.Tick(now)
+	}
+	changed := t.publish()
+	t.mu.Unlock()
+	t.tell(changed)
+}
+
+// lost says that a TCP connection is gone.
+func (t *Transport) lost(p demux.Path) {
+	t.mu.Lock()
+	delete(t.streams, p.Socket)
+	if t.agent != nil {
+		t.agent.Lost(p)
+	}
+	changed := t.publish()
+	t.mu.Unlock()
+	t.tell(changed)
+}
+
+// end says that DTLS is over.
+func (t *Transport) end() {
+	t.mu.Lock()
+	t.life.ended = true
+	changed := t.publish()
+	t.mu.Unlock()
+	t.tell(changed)
+}
+
+func (t *Transport) tell(changed bool) {
+	if changed {
+		t.emit(StateChanged{})
+	}
+}
+
+// publish makes path and state visible, and says whether to tell. mu is held.
+func (t *Transport) publish() bool {
+	if t.life.ended {
+		t.path.Store(nil)
+	} else if t.agent != nil {
+		t.publishPath()
+	}
+	state := t.current()
+	return t.state.Swap(state) != state && !t.life.closed
+}
+
+func (t *Transport) publishPath() {
+	to, ok := t.agent.Egress()
+	next := Path{Number: to.Socket, Remote: to.Remote}
+	if s := t.streams[to.Socket]; s != nil {
+		next.TCP = s.conn
+	} else if ok = ok && to.Socket < len(t.server.sockets); ok {
+		next.Socket = t.server.sockets[to.Socket]
+	}
+	switch was := t.path.Load(); {
+	case !ok:
+		t.path.Store(nil)
+	case was == nil || *was != next:
+		t.path.Store(&next)
+	}
+}
+
+func (t *Transport) current() State {
+	if t.life.closed || t.life.ended {
+		return Closed
+	}
+	if t.agent == nil {
+		return New
+	}
+	switch t.agent.State() {
+	case icelite.Connected:
+		if t.life.conn == nil {
+			return Connecting
+		}
+		return Connected
+	case icelite.Disconnected:
+		return Disconnected
+	case icelite.Expired:
+		return Failed
+	default:
+		return New
+	}
+}
