@@ -2,7 +2,6 @@ package room
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
