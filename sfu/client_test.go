@@ -57,9 +57,10 @@ type client struct {
 
 	mu   sync.Mutex
 	drop func(*rtp.Packet) bool // guarded by mu: packets that are lost on the way to the client
+	lose func(*rtp.Header) bool // guarded by mu: packets that are lost on the way to the server
 }
 
-// lossy drops incoming RTP packets before pion's NACK generator sees them.
+// lossy drops RTP packets between the wire and pion's NACKs.
 type lossy struct {
 	interceptor.NoOp
 	c *client
@@ -82,6 +83,18 @@ func (l *lossy) BindRemoteStream(_ *interceptor.StreamInfo, next interceptor.RTP
 				return n, a, err
 			}
 		}
+	})
+}
+
+func (l *lossy) BindLocalStream(_ *interceptor.StreamInfo, next interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		l.c.mu.Lock()
+		lost := l.c.lose != nil && l.c.lose(h)
+		l.c.mu.Unlock()
+		if lost {
+			return len(payload), nil
+		}
+		return next.Write(h, payload, a)
 	})
 }
 
@@ -126,9 +139,7 @@ func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio,
 		c.transport.AddCandidate(sfu.Candidate{Candidate: j.Candidate, SDPMid: *j.SDPMid, SDPMLineIndex: *j.SDPMLineIndex})
 	})
 	t.Cleanup(func() {
-		if err := c.pc.GracefulClose(); err != nil {
-			t.Errorf("closing the client: %v", err)
-		}
+		_ = c.pc.GracefulClose() // the server may be gone already
 	})
 	return c
 }

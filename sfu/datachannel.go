@@ -1,11 +1,11 @@
 package sfu
 
 import (
-	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // DataChannel is a data channel that the client opened (RFC 8831).
-type DataChannel struct{ channel *full.Channel }
+type DataChannel struct{ channel link.Channel }
 
 // Label as the client named it.
 func (c *DataChannel) Label() string { return c.channel.Label() }
@@ -29,14 +29,14 @@ func (c *DataChannel) OnMessage(f func(b []byte)) { c.channel.OnMessage(f) }
 func (c *DataChannel) Close() error { return c.channel.Close() }
 
 // addChannel hands over a channel that is open.
-func (t *Transport) addChannel(c *full.Channel) {
+func (t *Transport) addChannel(c link.Channel) {
 	d := &DataChannel{c}
 	t.channels[c] = d
 	t.tell(DataChannelOpened{d})
 }
 
 // removeChannel tells that a channel is gone.
-func (t *Transport) removeChannel(c *full.Channel) {
+func (t *Transport) removeChannel(c link.Channel) {
 	if d := t.channels[c]; d != nil {
 		delete(t.channels, c)
 		t.tell(DataChannelClosed{d})

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // ErrClosed is returned by what has been closed.
@@ -17,7 +18,7 @@ var ErrClosed = errors.New("sfu: closed")
 type Engine struct {
 	// Set at construction, never changed.
 	config Config
-	host   *full.Host
+	host   link.Host
 	log    *slog.Logger
 
 	counters counters

@@ -6,20 +6,22 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/forward"
-	"github.com/turnout-rtc/turnout/sfu/full"
 	"github.com/turnout-rtc/turnout/sfu/keyframe"
+	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
 const ringSize = 1024
 
-// layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Its read goroutine takes every
-// packet to the slots that show it.
+// layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Every packet is taken to the slots
+// that show it, by the goroutine that received it.
 type layer struct {
 	// Set at construction, never changed.
 	id        forward.SourceID
-	track     *full.Track
+	track     link.Track
+	stream    link.Stream
 	publisher *Transport
 	ring      *packet.Ring // nil for audio: its losses are not repaired
 
@@ -29,44 +31,46 @@ type layer struct {
 	// Owned by the publisher's loop.
 	requests keyframe.Requester
 
-	// Owned by read.
+	// Owned by Packets.
 	unwrap  packet.Unwrapper
 	window  packet.Window
 	highest uint64
-	source  *source // of the packet read last
+	losses  receive.Losses
+	asked   []uint16       // used again for every request
+	pairs   []receive.Pair // likewise
+	source  *source        // of the packet read last
 	in      forward.In
-	scratch [full.MTU + scratchExtra]byte
+	out     forward.Out
+	scratch [link.MTU + scratchExtra]byte
 }
 
 // source is how the packets of a layer look. It is replaced, never changed.
 type source struct {
-	negotiated  full.Codec
+	negotiated  link.Codec
 	codec       codec.Codec
 	payloadType uint8
 }
 
-func newLayer(id forward.SourceID, track *full.Track, publisher *Transport) *layer {
-	l := &layer{id: id, track: track, publisher: publisher}
-	if track.Video {
+func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *layer {
+	l := &layer{id: id, track: track, stream: track.Stream(), publisher: publisher}
+	if l.stream.Video {
 		l.ring = packet.NewRing(ringSize)
 	}
 	return l
 }
 
-// read forwards until the stream ends.
-func (l *layer) read() {
-	buf := make([]byte, full.MTU)
-	for {
-		n, err := l.track.Read(buf)
-		if err != nil {
-			return
-		}
-		l.packet(time.Now(), buf[:n])
+// Packets takes packets of the stream on their way, part of link.Sink.
+func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
+	for _, b := range packets {
+		l.packet(now, b, via)
 	}
 }
 
+// Ended is the end of the stream, part of link.Sink.
+func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
+
 // packet takes one RTP packet on its way.
-func (l *layer) packet(now time.Time, b []byte) {
+func (l *layer) packet(now time.Time, b []byte, via *link.Outlet) {
 	count := &l.publisher.router.engine.counters
 	count.packetsIn.Add(1)
 	count.bytesIn.Add(uint64(len(b)))
@@ -77,6 +81,7 @@ func (l *layer) packet(now time.Time, b []byte) {
 	if !l.fresh(count) {
 		return
 	}
+	l.askAgain(now, via)
 	p := l.publication.Load()
 	switch {
 	case p == nil:
@@ -87,7 +92,7 @@ func (l *layer) packet(now time.Time, b []byte) {
 		return
 	}
 	if l.source == nil || l.source.payloadType != l.in.PayloadType {
-		negotiated := l.track.Codec()
+		negotiated := l.track.Codec(l.in.PayloadType)
 		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), l.in.PayloadType}
 	}
 	l.in.Key = len(l.in.Payload) > 0 && l.source.codec.KeyFrame(l.in.Payload)
@@ -99,7 +104,7 @@ func (l *layer) packet(now time.Time, b []byte) {
 	}
 	current := p.observe(now, l, len(b))
 	for _, s := range *p.slots.Load() {
-		s.forward(now, p, l, current)
+		s.forward(now, p, l, current, via)
 	}
 }
 
@@ -121,14 +126,32 @@ func (l *layer) fresh(count *counters) bool {
 	return true
 }
 
+// askAgain asks the publisher for packets that are missing. Audio is not repaired: it would come too late.
+func (l *layer) askAgain(now time.Time, via *link.Outlet) {
+	if l.ring == nil {
+		return
+	}
+	l.losses.Packet(now, l.in.N)
+	if !l.losses.Pending() {
+		return
+	}
+	if l.asked = l.losses.Ask(now, l.asked[:0]); len(l.asked) == 0 {
+		return
+	}
+	l.pairs = receive.Pairs(l.asked, l.pairs[:0])
+	if err := l.track.RequestAgain(l.pairs, via); err == nil {
+		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.asked)))
+	}
+}
+
 // format is what a slot must know about the packets, but for the payload types of its receiver.
 func (l *layer) format() forward.Format {
 	return forward.Format{
 		Source:       l.id,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
-		AudioLevelID: l.track.AudioLevelID,
-		DescriptorID: l.track.DescriptorID,
+		AudioLevelID: l.stream.AudioLevelID,
+		DescriptorID: l.stream.DescriptorID,
 		Ring:         l.ring,
 	}
 }
@@ -141,15 +164,15 @@ func (l *layer) requestKeyFrame() {
 }
 
 // poll says when the publisher's loop must look again, after sending what is due. It runs in that loop.
-func (l *layer) poll(now time.Time, send func(ssrc uint32)) time.Time {
+func (l *layer) poll(now time.Time) time.Time {
 	if l.keyWanted.Load() {
 		l.requests.Want()
 	} else {
 		l.requests.Arrived()
 	}
 	due, next := l.requests.Poll(now)
-	if due {
-		send(l.track.SSRC())
+	if due && l.track.RequestKeyFrame() == nil {
+		l.publisher.router.engine.counters.keyFrameRequests.Add(1)
 	}
 	return next
 }

@@ -79,6 +79,35 @@ func TestLostPacketsComeBackByRTX(t *testing.T) {
 	}
 }
 
+func TestPacketsLostOnTheWayInComeBack(t *testing.T) {
+	e := newEngine(t)
+	pub, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
+	sub.transport.Subscribe(p)
+	first := sub.receive(sub.video, nil)
+	n := 0
+	pub.mu.Lock()
+	pub.lose = func(h *rtp.Header) bool {
+		n++
+		return h.PayloadType%2 == 0 && n%9 == 0
+	}
+	pub.mu.Unlock()
+	came := map[uint16]bool{first.SequenceNumber: true}
+	for next := first.SequenceNumber; next != first.SequenceNumber+200; {
+		if came[next] {
+			next++
+			continue
+		}
+		p := sub.receive(sub.video, nil)
+		if !p.rtx && came[p.SequenceNumber] {
+			t.Fatalf("%d came twice", p.SequenceNumber)
+		}
+		came[p.SequenceNumber] = true
+	}
+	if s := e.Stats(); s.AskedAgain < 20 || s.AskedAgain > 100 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestSlotsGrowWhenTheyRunOut(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/assign"
 	"github.com/turnout-rtc/turnout/sfu/forward"
-	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/negotiate"
 )
 
@@ -22,12 +22,12 @@ const maxCandidates = 64
 
 // negotiation is the part of a Transport that offers change. All of it is owned by the transport's loop.
 type negotiation struct {
-	peer         *full.Peer // nil before the first offer
-	dead         bool       // the peer failed halfway through an offer
-	rev          int        // of the last offer that had an outcome
-	outcome      Event      // of that offer
-	ready        int        // last rev that the client has applied
-	candidates   int        // since the last offer
+	peer         link.Peer // nil before the first offer
+	dead         bool      // the peer failed halfway through an offer
+	rev          int       // of the last offer that had an outcome
+	outcome      Event     // of that offer
+	ready        int       // last rev that the client has applied
+	candidates   int       // since the last offer
 	sections     []negotiate.Section
 	slots        []*slot // in the order of their m-lines
 	slotsMade    int     // for ids
@@ -122,11 +122,11 @@ func (t *Transport) connect() error {
 	if t.peer != nil {
 		return nil
 	}
-	peer, err := t.router.engine.host.NewPeer(full.Handlers{
+	peer, err := t.router.engine.host.NewPeer(link.Handlers{
 		State:         func(s string) { t.call(func() { t.setState(State(s)) }) },
-		Track:         func(track *full.Track) { t.call(func() { t.addTrack(track) }) },
-		Channel:       func(c *full.Channel) { t.call(func() { t.addChannel(c) }) },
-		ChannelClosed: func(c *full.Channel) { t.call(func() { t.removeChannel(c) }) },
+		Track:         func(track link.Track) { t.call(func() { t.addTrack(track) }) },
+		Channel:       func(c link.Channel) { t.call(func() { t.addChannel(c) }) },
+		ChannelClosed: func(c link.Channel) { t.call(func() { t.removeChannel(c) }) },
 	})
 	t.peer = peer
 	return err
@@ -136,7 +136,7 @@ func (t *Transport) connect() error {
 // offer gets another peer.
 func (t *Transport) abandon(rev int, err error) *Refused {
 	code := ErrFailed
-	if errors.Is(err, full.ErrOffer) {
+	if errors.Is(err, link.ErrOffer) {
 		code = ErrBadOffer
 	}
 	refused := &Refused{Rev: rev, Err: &Error{code, err.Error()}, Fatal: t.sections != nil}
@@ -152,12 +152,12 @@ func (t *Transport) abandon(rev int, err error) *Refused {
 }
 
 // newSlots names the m-lines that become slots.
-func (t *Transport) newSlots(plan negotiate.Plan) []full.NewSlot {
-	var made []full.NewSlot
+func (t *Transport) newSlots(plan negotiate.Plan) []link.Slot {
+	var made []link.Slot
 	for _, s := range plan.Sections {
 		if s.Role == negotiate.Slot && s.New {
 			t.slotsMade++
-			made = append(made, full.NewSlot{
+			made = append(made, link.Slot{
 				MID: s.MID, ID: "s" + strconv.Itoa(t.slotsMade), Video: s.Kind == negotiate.Video,
 			})
 		}
@@ -165,7 +165,7 @@ func (t *Transport) newSlots(plan negotiate.Plan) []full.NewSlot {
 	return made
 }
 
-func (t *Transport) addSlot(n full.NewSlot, sender *full.Sender, rev int) {
+func (t *Transport) addSlot(n link.Slot, sender link.Sender, rev int) {
 	kind := Audio
 	if n.Video {
 		kind = Video
@@ -173,7 +173,7 @@ func (t *Transport) addSlot(n full.NewSlot, sender *full.Sender, rev int) {
 	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, &t.router.engine.counters)
 	t.slots = append(t.slots, s)
 	t.table.AddSlot(assign.Slot{ID: n.ID, Kind: assignKind(kind)})
-	t.readers.Go(func() { sender.ReadFeedback(s.nacked, s.pictureLost) })
+	sender.Listen(s)
 }
 
 // apply takes over the sections of an answered offer: slots that were stopped are gone, the others are in their order.
@@ -210,7 +210,7 @@ func (t *Transport) publish(plan negotiate.Plan, named []Announcement) []*Public
 		t.publications = append(t.publications, p)
 		published = append(published, p)
 		for _, l := range t.layers {
-			if l.track.MID == p.mid {
+			if l.stream.MID == p.mid {
 				l.publication.Store(p)
 			}
 		}
@@ -227,18 +227,19 @@ func (t *Transport) unpublish(p *Publication) {
 }
 
 // addTrack reads an incoming stream until it ends.
-func (t *Transport) addTrack(track *full.Track) {
+func (t *Transport) addTrack(track link.Track) {
 	l := newLayer(forward.SourceID(t.router.engine.sources.Add(1)), track, t)
 	for _, p := range t.publications {
-		if p.mid == track.MID {
+		if p.mid == l.stream.MID {
 			l.publication.Store(p)
 		}
 	}
 	t.layers = append(t.layers, l)
-	t.readers.Go(func() {
-		l.read()
-		t.call(func() { t.layers = slices.DeleteFunc(t.layers, func(other *layer) bool { return other == l }) })
-	})
+	track.Start(l)
+}
+
+func (t *Transport) forgetLayer(l *layer) {
+	t.layers = slices.DeleteFunc(t.layers, func(other *layer) bool { return other == l })
 }
 
 // addCandidate gives a candidate to ICE.

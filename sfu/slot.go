@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
-	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 )
 
@@ -15,7 +15,7 @@ import (
 type slot struct {
 	Slot // set at construction, never changed, like the next three
 
-	sender *full.Sender
+	sender link.Sender
 	rev    int // the answer that made it
 	count  *counters
 
@@ -37,12 +37,13 @@ const scratchExtra = 3
 // resender is what is needed to send a packet again.
 type resender struct {
 	seq     uint16
-	raw     [full.MTU]byte
+	raw     [link.MTU]byte
 	packet  packet.Packet
-	scratch [full.MTU + scratchExtra]byte
+	out     forward.Out
+	scratch [link.MTU + scratchExtra]byte
 }
 
-func newSlot(s Slot, sender *full.Sender, rev int, count *counters) *slot {
+func newSlot(s Slot, sender link.Sender, rev int, count *counters) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: count,
 		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
@@ -93,8 +94,8 @@ func (s *slot) setOpen(open bool) {
 	}
 }
 
-// forward sends the packet in l.in, if l is what the slot shows. It runs in l's read goroutine.
-func (s *slot) forward(now time.Time, p *Publication, l *layer, current bool) {
+// forward sends the packet in l.in, if l is what the slot shows. It runs in the goroutine that received the packet.
+func (s *slot) forward(now time.Time, p *Publication, l *layer, current bool, via *link.Outlet) {
 	if !s.open.Load() {
 		return
 	}
@@ -111,24 +112,26 @@ func (s *slot) forward(now time.Time, p *Publication, l *layer, current bool) {
 		s.count.drop(dropCodec)
 		return
 	}
-	sent, out, verdict := s.stream.Forward(now, l.id, &l.in, l.scratch[:0])
+	var sent forward.Sent
+	var verdict forward.Verdict
+	sent, l.out, verdict = s.stream.Forward(now, l.id, &l.in, l.scratch[:0])
 	if verdict == forward.Send && s.Kind == Video {
 		s.sent.Add(now, sent)
 	}
 	s.mu.Unlock()
-	s.finish(l, &out, verdict)
+	s.finish(l, verdict, via)
 }
 
-// finish sends out, or counts why not.
-func (s *slot) finish(l *layer, out *forward.Out, verdict forward.Verdict) {
+// finish sends l.out, or counts why not.
+func (s *slot) finish(l *layer, verdict forward.Verdict, via *link.Outlet) {
 	switch verdict {
 	case forward.Send:
-		if err := s.sender.Send(out); err != nil {
+		if err := s.sender.Send(&l.out, via); err != nil {
 			s.count.drop(dropSend)
 			return
 		}
 		s.count.packetsOut.Add(1)
-		s.count.bytesOut.Add(uint64(len(out.Payload)) + headerBytes)
+		s.count.bytesOut.Add(uint64(len(l.out.Payload)) + headerBytes)
 	case forward.NoKey:
 		s.count.drop(dropNoKey)
 		l.requestKeyFrame()
@@ -156,16 +159,16 @@ func (s *slot) retarget(l *layer) {
 	s.stream.Switch(f)
 }
 
-// pictureLost is the receiver's wish for a key frame.
-func (s *slot) pictureLost() {
+// PictureLost is the receiver's wish for a key frame, part of link.Feedback.
+func (s *slot) PictureLost() {
 	s.count.plis.Add(1)
 	if p := s.shown(); p != nil && s.open.Load() {
 		p.requestKeyFrame()
 	}
 }
 
-// nacked sends packet seq again (RFC 4588). It runs in the goroutine that reads feedback.
-func (s *slot) nacked(seq uint16) {
+// Nacked sends packet seq again (RFC 4588), part of link.Feedback.
+func (s *slot) Nacked(seq uint16, via *link.Outlet) {
 	s.count.nacks.Add(1)
 	s.mu.Lock()
 	sent, refusal := s.sent.Resend(time.Now(), seq)
@@ -192,8 +195,8 @@ func (s *slot) nacked(seq uint16) {
 		return
 	}
 	a.seq++
-	out := sent.Retransmission(&a.packet, a.seq, a.scratch[:0])
-	if err := s.sender.SendRTX(&out); err != nil {
+	a.out = sent.Retransmission(&a.packet, a.seq, a.scratch[:0])
+	if err := s.sender.SendRTX(&a.out, via); err != nil {
 		s.count.drop(dropSend)
 		return
 	}

@@ -13,6 +13,7 @@ type Stats struct {
 	Retransmitted         uint64            // RTX packets sent
 	NACKs, PLIs           uint64            // received from subscribers
 	KeyFrameRequests      uint64            // sent to publishers
+	AskedAgain            uint64            // packets asked of publishers again
 	Dropped               map[string]uint64 // by reason, a fixed small set
 }
 
@@ -50,9 +51,9 @@ func (r reason) String() string {
 type counters struct {
 	transports, publications, subscribed atomic.Int64
 
-	packetsIn, packetsOut, bytesIn, bytesOut     atomic.Uint64
-	retransmitted, nacks, plis, keyFrameRequests atomic.Uint64
-	dropped                                      [reasons]atomic.Uint64
+	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
+	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
+	dropped                                                  [reasons]atomic.Uint64
 }
 
 func (c *counters) drop(r reason) { c.dropped[r].Add(1) }
@@ -70,6 +71,7 @@ func (c *counters) stats() Stats {
 		NACKs:            c.nacks.Load(),
 		PLIs:             c.plis.Load(),
 		KeyFrameRequests: c.keyFrameRequests.Load(),
+		AskedAgain:       c.askedAgain.Load(),
 		Dropped:          make(map[string]uint64, reasons),
 	}
 	for r := range reasons {

@@ -3,12 +3,11 @@ package sfu
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/assign"
-	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // Offer is one of the client's SDP offers (RFC 9429 §4.1.10).
@@ -44,8 +43,7 @@ type Transport struct {
 	ctx    context.Context //nolint:containedctx // ends the loop
 	cancel context.CancelFunc
 
-	overrun atomic.Bool    // a call was lost, the transport is to end
-	readers sync.WaitGroup // goroutines that read tracks and feedback; started by the loop
+	overrun atomic.Bool // a call was lost, the transport is to end
 
 	// Owned by run.
 	negotiation
@@ -53,7 +51,7 @@ type Transport struct {
 	version  uint64 // of the slot map
 	mapped   []Shown
 	wanted   int // rev of SlotsWanted
-	channels map[*full.Channel]*DataChannel
+	channels map[link.Channel]*DataChannel
 	state    State
 }
 
@@ -64,7 +62,7 @@ func newTransport(r *Router, log *slog.Logger, emit func(Event)) *Transport {
 		emit:     emit,
 		box:      newMailbox(),
 		table:    assign.NewTable[*Publication](r.engine.config.MaxSlots),
-		channels: make(map[*full.Channel]*DataChannel),
+		channels: make(map[link.Channel]*DataChannel),
 		state:    StateNew,
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -182,11 +180,7 @@ func (t *Transport) settle() {
 func (t *Transport) pollKeyFrames(now time.Time) time.Time {
 	var next time.Time
 	for _, l := range t.layers {
-		due := l.poll(now, func(ssrc uint32) {
-			if err := t.peer.RequestKeyFrame(ssrc); err == nil {
-				t.router.engine.counters.keyFrameRequests.Add(1)
-			}
-		})
+		due := l.poll(now)
 		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
 		}
@@ -222,7 +216,6 @@ func (t *Transport) end() {
 			t.log.Debug("closing the connection", "error", err)
 		}
 	}
-	t.readers.Wait()
 	t.router.engine.counters.transports.Add(-1)
 }
 

@@ -91,7 +91,8 @@ func closeAll(conns []*net.UDPConn) {
 
 func (s *Server) addAll(conns []*net.UDPConn) error {
 	for i, c := range conns {
-		if err := s.add(s.packets(c), kindUDP, addrPort(c.LocalAddr())); err != nil {
+		at := addrPort(c.LocalAddr())
+		if err := s.add(s.packets(c), kindUDP, at); err != nil {
 			closeAll(conns[i+1:])
 			return err
 		}

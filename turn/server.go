@@ -56,7 +56,6 @@ type wiring struct {
 	media    []netip.AddrPort
 	handover Handover
 	getCert  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	portable bool // no batches, whatever the system offers
 	ports    *portRange
 	buffers  *sync.Pool         // of *[relayBuf]byte, for Deliver
 	ctx      context.Context    //nolint:containedctx // ends the server's own goroutines
@@ -223,6 +222,9 @@ func (s *Server) forget(r *relay) {
 func (s *Server) Stats() Stats {
 	st := s.count.stats()
 	st.RelayPortsFree = s.ports.free()
+	for _, r := range s.allRelays() {
+		st.AllocationsBy[r.sock.kind]++
+	}
 	if c := s.cert.Load(); c != nil {
 		st.CertNotAfter = c.notAfter()
 	}

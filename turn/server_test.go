@@ -10,8 +10,10 @@ import (
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func TestRelaysOverUDPAndTCP(t *testing.T) {
-	s := start(t, loopback())
+func TestRelaysOverUDPAndTCP(t *testing.T) { planes(t, testRelaysOverUDPAndTCP) }
+
+func testRelaysOverUDPAndTCP(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	peer := echo(t, "127.0.0.1:0")
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
@@ -27,8 +29,10 @@ func TestRelaysOverUDPAndTCP(t *testing.T) {
 	eventually(t, "both allocations end", func() bool { return s.Stats().Allocations == 0 })
 }
 
-func TestAnswersBinding(t *testing.T) {
-	s := start(t, loopback())
+func TestAnswersBinding(t *testing.T) { planes(t, testAnswersBinding) }
+
+func testAnswersBinding(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	for _, network := range []string{"udp", "tcp"} {
 		addr, err := dial(t, s, network, "alice").SendBindingRequest()
 		if err != nil {
@@ -40,8 +44,9 @@ func TestAnswersBinding(t *testing.T) {
 	}
 }
 
-func TestRelaysOverIPv6(t *testing.T) {
-	cfg := loopback()
+func TestRelaysOverIPv6(t *testing.T) { planes(t, testRelaysOverIPv6) }
+
+func testRelaysOverIPv6(t *testing.T, cfg Config) {
 	cfg.UDP, cfg.TCP, cfg.Relay.Allow = "[::1]:0", "[::1]:0", []string{"::1"}
 	s := start(t, cfg)
 	peer := echo(t, "[::1]:0")
@@ -55,8 +60,10 @@ func TestRelaysOverIPv6(t *testing.T) {
 }
 
 // Two clients reach each other through two allocations: the relay addresses of the server itself are peers.
-func TestClientToClientThroughTwoRelays(t *testing.T) {
-	s := start(t, loopback())
+func TestClientToClientThroughTwoRelays(t *testing.T) { planes(t, testClientToClientThroughTwoRelays) }
+
+func testClientToClientThroughTwoRelays(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	a, b := allocate(t, dial(t, s, "udp", "alice")), allocate(t, dial(t, s, "tcp", "bob"))
 	got := make(chan string, 1)
 	go func() {
@@ -82,10 +89,11 @@ func TestClientToClientThroughTwoRelays(t *testing.T) {
 }
 
 // Without any allowance nothing special is reachable but the SFU, at its port, wherever it is.
-func TestOnlyTheMediaAddressIsReachable(t *testing.T) {
+func TestOnlyTheMediaAddressIsReachable(t *testing.T) { planes(t, testOnlyTheMediaAddressIsReachable) }
+
+func testOnlyTheMediaAddressIsReachable(t *testing.T, cfg Config) {
 	peer := echo(t, "127.0.0.1:0")
 	other, heard := silent(t)
-	cfg := loopback()
 	cfg.Relay.Allow = nil
 	s := start(t, cfg, addrPort(peer.LocalAddr()))
 	for _, network := range []string{"udp", "tcp"} {
@@ -165,10 +173,13 @@ func TestICEServersHaveOneEntryEach(t *testing.T) {
 
 // Behind a 1:1 NAT the client is told the public address, and the public address as a peer is reached from inside.
 func TestPublicAddressIsReachedFromInside(t *testing.T) {
+	planes(t, testPublicAddressIsReachedFromInside)
+}
+
+func testPublicAddressIsReachedFromInside(t *testing.T, cfg Config) {
 	peer := echo(t, "127.0.0.1:0")
 	public := netip.MustParseAddr("203.0.113.7")
 	media := netip.AddrPortFrom(public, addrPort(peer.LocalAddr()).Port())
-	cfg := loopback()
 	cfg.Relay.Allow, cfg.Public = nil, []string{public.String()}
 	s := start(t, cfg, media)
 	// The test machine's routes are not known: the only own address is loopback.
@@ -201,8 +212,10 @@ func TestDisabledServerIsQuiet(t *testing.T) {
 	}
 }
 
-func TestCloseTwice(t *testing.T) {
-	s := start(t, loopback())
+func TestCloseTwice(t *testing.T) { planes(t, testCloseTwice) }
+
+func testCloseTwice(t *testing.T, cfg Config) {
+	s := start(t, cfg)
 	allocate(t, dial(t, s, "udp", "alice"))
 	for range 2 {
 		if err := s.Close(); err != nil {

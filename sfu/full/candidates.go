@@ -3,6 +3,8 @@ package full
 import (
 	"fmt"
 	"strings"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // Parts of a candidate's priority (RFC 8445 §5.1.2): hosts have type preference 126, one component has 256 - 1.
@@ -15,7 +17,7 @@ const (
 
 // withCandidates replaces the candidates of an answer by host candidates for addrs. The sockets stay what they are: what a
 // client sends to a public address reaches one of them, and ICE goes by where packets come from.
-func withCandidates(answer string, addrs []Address) string {
+func withCandidates(answer string, addrs []link.Address) string {
 	var b strings.Builder
 	replaced := false
 	for line := range strings.Lines(answer) {
@@ -34,7 +36,7 @@ func withCandidates(answer string, addrs []Address) string {
 	return b.String()
 }
 
-func writeCandidates(b *strings.Builder, addrs []Address) {
+func writeCandidates(b *strings.Builder, addrs []link.Address) {
 	for i, a := range addrs {
 		preference, suffix := udpPreference, ""
 		if a.Protocol == "tcp" {

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // Channel is a data channel that the client opened. Its methods may be called from any goroutine.
@@ -20,7 +22,7 @@ type Channel struct {
 }
 
 // openChannel reports d once it is open, and again when it is closed.
-func openChannel(p *Peer, d *webrtc.DataChannel, on Handlers) {
+func openChannel(p *Peer, d *webrtc.DataChannel, on link.Handlers) {
 	c := &Channel{
 		dc:      d,
 		peer:    p,

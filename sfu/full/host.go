@@ -15,6 +15,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // Timeouts of ICE. pion drops all candidates of a failed connection, so it must have time to come back by itself; a browser
@@ -25,9 +27,6 @@ const (
 	keepAlive         = 2 * time.Second
 )
 
-// MTU is the size of the largest datagram that is received whole.
-const MTU = 1600
-
 // Config of a Host.
 type Config struct {
 	UDP    string       // host:port; no host or an unspecified one means all addresses of this machine
@@ -36,12 +35,14 @@ type Config struct {
 	Log    *slog.Logger
 }
 
+var _ link.Host = (*Host)(nil)
+
 // Host owns the sockets that all peers share.
 type Host struct {
 	// Set at construction, never changed.
 	udp         *udpSockets
 	tcp         *tcpSocket // nil without ICE over TCP
-	advertised  []Address
+	advertised  []link.Address
 	rewrite     bool // advertised differs from what the sockets are bound to
 	api         *webrtc.API
 	certificate webrtc.Certificate
@@ -79,7 +80,7 @@ func Open(c Config) (*Host, error) {
 }
 
 // Advertised lists the addresses that answers contain, best first.
-func (h *Host) Advertised() []Address { return h.advertised }
+func (h *Host) Advertised() []link.Address { return h.advertised }
 
 // Close closes the sockets. It may be called twice. Peers must be closed before.
 func (h *Host) Close() error {
@@ -109,7 +110,7 @@ func (h *Host) newAPI(logs logFactory) (*webrtc.API, error) {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICETimeouts(disconnectedAfter, failedAfter, keepAlive)
-	s.SetReceiveMTU(MTU)
+	s.SetReceiveMTU(link.MTU)
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(h.udp.mux)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}

@@ -2,10 +2,8 @@ package full
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtp"
@@ -15,12 +13,6 @@ import (
 
 // descriptorURI is the AV1 dependency descriptor (AV1 RTP payload, appendix A).
 const descriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
-
-// Requests for lost packets of publishers. What comes back by RTX is not seen by the generator, so it must stop by itself.
-const (
-	nackInterval = 50 * time.Millisecond
-	nackTries    = 4
-)
 
 // newMedia lists the codecs and header extensions. Payload types are those of the client's offer; the ones given here only
 // keep them apart.
@@ -90,16 +82,11 @@ func registerExtensions(m *webrtc.MediaEngine) error {
 	return nil
 }
 
-// newInterceptors lists by name what pion does to packets. It has no responder to NACKs: that would keep a copy of every
-// packet for every subscriber, and answer with the wrong payload type after a change of codec.
+// newInterceptors lists by name what pion does to packets. NACKs are not among it: the responder would keep a copy of every
+// packet for every subscriber, and answer with the wrong payload type after a change of codec; the generator does not see what
+// comes back by RTX, and asks on.
 func newInterceptors(m *webrtc.MediaEngine, logs logFactory) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
-	requests, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval), nack.GeneratorMaxNacksPerPacket(nackTries),
-		nack.WithGeneratorLoggerFactory(logs))
-	if err != nil {
-		return nil, err
-	}
-	r.Add(requests)
 	received, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(logs))
 	if err != nil {
 		return nil, err

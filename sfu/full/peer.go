@@ -6,20 +6,10 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
-
-// ErrOffer is why Answer fails when the fault is the offer's.
-var ErrOffer = errors.New("the offer cannot be applied")
-
-// Handlers are called from goroutines of pion's. They must not wait for the peer.
-type Handlers struct {
-	State         func(state string) // of the connection, as RTCPeerConnectionState
-	Track         func(*Track)       // a stream has begun; it must be read until an error
-	Channel       func(*Channel)     // a data channel is open
-	ChannelClosed func(*Channel)
-}
 
 // Peer is the server's end of one RTCPeerConnection. Its methods are called by one goroutine, but for those of its senders,
 // tracks and channels.
@@ -33,15 +23,8 @@ type Peer struct {
 	running sync.WaitGroup // goroutines of start; added to under mu
 }
 
-// NewSlot is a recvonly m-line of an offer that no sender has yet.
-type NewSlot struct {
-	MID   string
-	ID    string // becomes the track id
-	Video bool
-}
-
 // NewPeer makes a peer that has not negotiated yet.
-func (h *Host) NewPeer(on Handlers) (*Peer, error) {
+func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
 	pc, err := h.api.NewPeerConnection(webrtc.Configuration{
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,
 		Certificates: []webrtc.Certificate{h.certificate},
@@ -50,8 +33,8 @@ func (h *Host) NewPeer(on Handlers) (*Peer, error) {
 		return nil, err
 	}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { on.State(s.String()) })
-	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { on.Track(newTrack(t, r)) })
 	p := &Peer{host: h, pc: pc, done: make(chan struct{})}
+	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { on.Track(newTrack(p, t, r)) })
 	pc.OnDataChannel(func(d *webrtc.DataChannel) { openChannel(p, d, on) })
 	return p, nil
 }
@@ -69,11 +52,12 @@ func (p *Peer) start(f func()) bool {
 
 // Answer applies an offer and returns the answer, with all candidates, and a sender for each of slots, in their order. After
 // an error the peer cannot be used any more.
-func (p *Peer) Answer(ctx context.Context, offer string, slots []NewSlot) (string, []*Sender, error) {
+func (p *Peer) Answer(ctx context.Context, offer string, slots []link.Slot) (string, []link.Sender, error) {
 	senders := make([]*Sender, 0, len(slots))
+	handed := make([]link.Sender, 0, len(slots))
 	transceivers := make([]*webrtc.RTPTransceiver, 0, len(slots))
 	for _, s := range slots {
-		sender := newSender(s)
+		sender := newSender(p, s)
 		// Before the offer is applied, so that pion pairs it with the m-line.
 		t, err := p.pc.AddTransceiverFromTrack(sender, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
@@ -82,7 +66,7 @@ func (p *Peer) Answer(ctx context.Context, offer string, slots []NewSlot) (strin
 		senders, transceivers = append(senders, sender), append(transceivers, t)
 	}
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
-		return "", nil, fmt.Errorf("%w: %w", ErrOffer, err)
+		return "", nil, fmt.Errorf("%w: %w", link.ErrOffer, err)
 	}
 	answer, err := p.pc.CreateAnswer(nil)
 	if err != nil {
@@ -97,6 +81,7 @@ func (p *Peer) Answer(ctx context.Context, offer string, slots []NewSlot) (strin
 			return "", nil, fmt.Errorf("slot %s was paired with m-line %q instead of %q", slots[i].ID, t.Mid(), slots[i].MID)
 		}
 		senders[i].bindTo(t.Sender(), slots[i].MID)
+		handed = append(handed, senders[i])
 	}
 	select {
 	case <-gathered:
@@ -107,7 +92,7 @@ func (p *Peer) Answer(ctx context.Context, offer string, slots []NewSlot) (strin
 	if p.host.rewrite {
 		sdp = withCandidates(sdp, p.host.advertised)
 	}
-	return sdp, senders, nil
+	return sdp, handed, nil
 }
 
 // AddCandidate adds a candidate of the client's.
@@ -120,11 +105,6 @@ func (p *Peer) AddCandidate(candidate, mid string, line uint16, ufrag string) er
 		init.UsernameFragment = &ufrag
 	}
 	return p.pc.AddICECandidate(init)
-}
-
-// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1) for an incoming stream.
-func (p *Peer) RequestKeyFrame(ssrc uint32) error {
-	return p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
 }
 
 // Close ends the connection and waits for its goroutines. It may be called twice, but not from a handler.

@@ -1,7 +1,6 @@
 package full
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,15 +12,14 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
-
-// ErrNotSending is what sending returns before the sender is negotiated.
-var ErrNotSending = errors.New("full: the slot is not negotiated")
 
 // Sender is one slot's outgoing stream. It has one SSRC for ever, and one more for retransmissions.
 type Sender struct {
 	// Set at construction, never changed.
-	slot    NewSlot
+	peer    *Peer
+	slot    link.Slot
 	headers sync.Pool // of *rtp.Header
 
 	// Set by bindTo, before the sender is handed out.
@@ -37,8 +35,8 @@ type Sender struct {
 	descriptorID uint8
 }
 
-func newSender(slot NewSlot) *Sender {
-	return &Sender{slot: slot, headers: sync.Pool{New: func() any { return new(rtp.Header) }}}
+func newSender(p *Peer, slot link.Slot) *Sender {
+	return &Sender{peer: p, slot: slot, headers: sync.Pool{New: func() any { return new(rtp.Header) }}}
 }
 
 // bindTo takes what was negotiated. The codecs of the context are only the first one; the real ones are the transceiver's.
@@ -88,7 +86,7 @@ func (s *Sender) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, er
 func (s *Sender) Unbind(webrtc.TrackLocalContext) error { return nil }
 
 // PayloadTypes returns the receiver's payload types for a source's codec and its retransmissions, 0 where it has none.
-func (s *Sender) PayloadTypes(c Codec) (media, rtx uint8, ok bool) {
+func (s *Sender) PayloadTypes(c link.Codec) (media, rtx uint8, ok bool) {
 	best := -1
 	for i, have := range s.codecs {
 		if !strings.EqualFold(have.MimeType, c.Mime) || !sameStream(have.MimeType, have.SDPFmtpLine, c.Fmtp) {
@@ -148,17 +146,17 @@ func parameter(fmtp, name string) string {
 }
 
 // Send sends a packet on the slot's stream.
-func (s *Sender) Send(o *forward.Out) error {
+func (s *Sender) Send(o *forward.Out, _ *link.Outlet) error {
 	if s.out == nil {
-		return ErrNotSending
+		return link.ErrNotSending
 	}
 	return s.write(uint32(s.context.SSRC()), o)
 }
 
 // SendRTX sends a packet on the slot's stream of retransmissions.
-func (s *Sender) SendRTX(o *forward.Out) error {
+func (s *Sender) SendRTX(o *forward.Out, _ *link.Outlet) error {
 	if s.out == nil || s.context.SSRCRetransmission() == 0 {
-		return ErrNotSending
+		return link.ErrNotSending
 	}
 	return s.write(uint32(s.context.SSRCRetransmission()), o)
 }
@@ -184,9 +182,10 @@ func extend(h *rtp.Header, id uint8, data []byte) {
 	}
 }
 
-// ReadFeedback calls nacked with each lost sequence number the receiver reports, and pictureLost when it cannot decode, until
-// the peer is closed.
-func (s *Sender) ReadFeedback(nacked func(seq uint16), pictureLost func()) {
+// Listen reads feedback until the peer is closed.
+func (s *Sender) Listen(f link.Feedback) { s.peer.start(func() { s.readFeedback(f) }) }
+
+func (s *Sender) readFeedback(f link.Feedback) {
 	for {
 		packets, _, err := s.sender.ReadRTCP()
 		if err != nil {
@@ -196,10 +195,10 @@ func (s *Sender) ReadFeedback(nacked func(seq uint16), pictureLost func()) {
 			switch p := p.(type) {
 			case *rtcp.TransportLayerNack:
 				for _, pair := range p.Nacks {
-					pair.Range(func(seq uint16) bool { nacked(seq); return true })
+					pair.Range(func(seq uint16) bool { f.Nacked(seq, nil); return true })
 				}
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				pictureLost()
+				f.PictureLost()
 			}
 		}
 	}

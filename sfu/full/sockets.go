@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/pion/ice/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
 )
 
 // Buffers of the sockets. The kernel gives what net.core.[rw]mem_max allows.
@@ -21,12 +23,6 @@ const (
 
 // portTries is how often another port is tried when the system chose one that is taken on another address.
 const portTries = 16
-
-// Address is one address under which the host can be reached.
-type Address struct {
-	Protocol string // "udp" or "tcp"
-	Addr     netip.AddrPort
-}
 
 // udpSockets is one port on every address. A socket of its own for each address, because an answer must leave from the
 // address that the question came to.
@@ -123,17 +119,17 @@ func listenTCP(address string, logs logFactory) (*tcpSocket, error) {
 func (s *tcpSocket) close() error { return s.mux.Close() }
 
 // advertise lists the addresses of answers: the public ones, or else all that the sockets are bound to.
-func (h *Host) advertise(public []netip.Addr) []Address {
-	var all []Address
+func (h *Host) advertise(public []netip.Addr) []link.Address {
+	var all []link.Address
 	add := func(protocol string, bound []netip.AddrPort) {
 		if len(public) == 0 {
 			for _, a := range bound {
-				all = append(all, Address{protocol, a})
+				all = append(all, link.Address{Protocol: protocol, Addr: a})
 			}
 			return
 		}
 		for _, a := range public {
-			all = append(all, Address{protocol, netip.AddrPortFrom(a.Unmap(), bound[0].Port())})
+			all = append(all, link.Address{Protocol: protocol, Addr: netip.AddrPortFrom(a.Unmap(), bound[0].Port())})
 		}
 	}
 	add("udp", h.udp.addrs)

@@ -1,55 +1,76 @@
 package full
 
 import (
+	"time"
+
+	"github.com/pion/rtcp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
-// Codec of a stream, as negotiated.
-type Codec struct {
-	Mime      string
-	Fmtp      string
-	ClockRate uint32
-}
-
-// Track is one incoming stream: a layer, when its m-line is simulcast.
+// Track is one incoming stream.
 type Track struct {
-	MID          string
-	RID          string // "" without simulcast
-	Video        bool
-	AudioLevelID uint8 // header extensions of its packets, 0 for none
-	DescriptorID uint8
-
+	// Set at construction, never changed.
+	stream link.Stream
+	peer   *Peer
 	remote *webrtc.TrackRemote
 }
 
-func newTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
-	track := &Track{RID: t.RID(), Video: t.Kind() == webrtc.RTPCodecTypeVideo, remote: t}
+func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
+	s := link.Stream{RID: t.RID(), Video: t.Kind() == webrtc.RTPCodecTypeVideo}
 	if tr := r.RTPTransceiver(); tr != nil {
-		track.MID = tr.Mid()
+		s.MID = tr.Mid()
 	}
 	for _, e := range r.GetParameters().HeaderExtensions {
 		switch e.URI {
 		case sdp.AudioLevelURI:
-			track.AudioLevelID = uint8(e.ID) //nolint:gosec // 1 to 255, RFC 8285 §4
+			s.AudioLevelID = uint8(e.ID)
 		case descriptorURI:
-			track.DescriptorID = uint8(e.ID) //nolint:gosec // likewise
+			s.DescriptorID = uint8(e.ID)
 		}
 	}
-	return track
+	return &Track{stream: s, peer: p, remote: t}
 }
 
-// Read reads one RTP packet. What came as a retransmission looks like the original.
-func (t *Track) Read(b []byte) (int, error) {
-	n, _, err := t.remote.Read(b)
-	return n, err
+// Stream says what the track is.
+func (t *Track) Stream() link.Stream { return t.stream }
+
+// Start reads the track until it ends.
+func (t *Track) Start(s link.Sink) { t.peer.start(func() { t.read(s) }) }
+
+func (t *Track) read(s link.Sink) {
+	buf := make([]byte, link.MTU)
+	one := make([][]byte, 1)
+	for {
+		n, _, err := t.remote.Read(buf)
+		if err != nil {
+			s.Ended()
+			return
+		}
+		one[0] = buf[:n]
+		s.Packets(time.Now(), one, nil)
+	}
 }
 
 // Codec of the packet read last.
-func (t *Track) Codec() Codec {
+func (t *Track) Codec(uint8) link.Codec {
 	c := t.remote.Codec()
-	return Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+	return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
 }
 
-// SSRC of the stream.
-func (t *Track) SSRC() uint32 { return uint32(t.remote.SSRC()) }
+// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).
+func (t *Track) RequestKeyFrame() error {
+	return t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(t.remote.SSRC())}})
+}
+
+// RequestAgain sends a generic NACK (RFC 4585 §6.2.1).
+func (t *Track) RequestAgain(lost []receive.Pair, _ *link.Outlet) error {
+	pairs := make([]rtcp.NackPair, 0, len(lost))
+	for _, l := range lost {
+		pairs = append(pairs, rtcp.NackPair{PacketID: l.ID, LostPackets: rtcp.PacketBitmap(l.Mask)})
+	}
+	return t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: uint32(t.remote.SSRC()), Nacks: pairs}})
+}

@@ -19,7 +19,7 @@ import (
 // nat stands between a client and the server, as a router does that gives the client a port of its own.
 type nat struct {
 	inside  *net.UDPConn
-	server  *net.UDPAddr
+	server  atomic.Pointer[net.UDPAddr]
 	client  atomic.Pointer[net.UDPAddr]
 	blocked atomic.Bool
 	wg      sync.WaitGroup
@@ -36,7 +36,7 @@ func listen(t testing.TB) *net.UDPConn {
 	return c
 }
 
-// newNAT must be told the server's address before anything is sent.
+// newNAT passes nothing on until it knows the server.
 func newNAT(t testing.TB) *nat {
 	n := &nat{inside: listen(t)}
 	n.rebind(t)
@@ -49,8 +49,8 @@ func newNAT(t testing.TB) *nat {
 			}
 			n.client.Store(from)
 			n.mu.Lock()
-			if !n.blocked.Load() {
-				_, _ = n.outside.WriteToUDP(buf[:k], n.server)
+			if to := n.server.Load(); to != nil && !n.blocked.Load() {
+				_, _ = n.outside.WriteToUDP(buf[:k], to)
 			}
 			n.mu.Unlock()
 		}
@@ -95,7 +95,7 @@ func behindNAT(t *testing.T) (*server, *transport, *client, *answer.Description,
 	s := open(t, lite.Config{Timing: quick, Advertise: []answer.Candidate{
 		{Protocol: "udp", Addr: n.inside.LocalAddr().(*net.UDPAddr).AddrPort()},
 	}})
-	n.server = net.UDPAddrFromAddrPort(s.Sockets()[0].Addr())
+	n.server.Store(net.UDPAddrFromAddrPort(s.Sockets()[0].Addr()))
 	x := s.transport(t)
 	p := newClient(t, clientConfig{networks: []webrtc.NetworkType{webrtc.NetworkTypeUDP4}})
 	d := p.offer(x, nil)
@@ -275,11 +275,11 @@ func TestChannelReportsThatItHasDrained(t *testing.T) {
 }
 
 func TestTCPConnectionMustAuthenticate(t *testing.T) {
-	s := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPIdle: 200 * time.Millisecond, TCPStrange: 2}})
+	s := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPStrange: 2}})
+	hasty := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPIdle: 50 * time.Millisecond}})
 	_, x, local, remote := stranger(t, s)
-	at := s.Advertised()[1].Addr.String()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp4", at)
+	dialTo := func(s *server) net.Conn {
+		c, err := net.Dial("tcp4", s.Advertised()[1].Addr.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,6 +287,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(patience))
 		return c
 	}
+	dial := func() net.Conn { return dialTo(s) }
 	frame := func(b []byte) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...) }
 	ends := func(c net.Conn, why string) {
 		t.Helper()
@@ -296,7 +297,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 			t.Errorf("%s: still open", why)
 		}
 	}
-	ends(dial(), "silent")
+	ends(dialTo(hasty), "silent")
 	for why, b := range map[string][]byte{
 		"media first":   frame(append([]byte{128, 96}, make([]byte, 30)...)),
 		"wrong check":   frame(checkBy(answer.ICE{Ufrag: local.Ufrag, Pwd: "guess"}, remote)),

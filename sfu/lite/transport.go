@@ -110,7 +110,7 @@ func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
 			return "", nil, err
 		}
 		next.local.ICE = answer.ICE(fresh)
-		t.restart(fresh, o.ICE.Ufrag)
+		t.restart(fresh, next.description.ICE.Ufrag) // not the offer's, which would keep its text
 	}
 	next.local.Version++
 	t.agreed = next
