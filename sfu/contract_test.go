@@ -12,7 +12,10 @@ func TestTransport(t *testing.T) {
 	for _, ice := range []string{sfu.ICEFull, sfu.ICELite} {
 		t.Run(ice, func(t *testing.T) {
 			for name, test := range contract() {
-				t.Run(name, test)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t)
+				})
 			}
 		})
 	}
