@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -105,6 +106,38 @@ func testPacketsLostOnTheWayInComeBack(t *testing.T) {
 	}
 	if s := e.Stats(); s.AskedAgain < 20 || s.AskedAgain > 100 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func testEveryoneIsToldWhatArrives(t *testing.T) {
+	_, cam, p, sub := pair(t, newEngine(t).NewRouter("room"), 'x', 1)
+	sub.transport.Subscribe(p)
+	packet := sub.receive(sub.video, nil)
+	told := map[string]bool{}
+	for deadline := time.After(patience); !told["arrivals"] || !told["reception"]; {
+		select {
+		case f := <-cam.feedback:
+			switch f := f.(type) {
+			case *rtcp.TransportLayerCC:
+				told["arrivals"] = f.PacketStatusCount > 0 && len(f.RecvDeltas) > 0
+			case *rtcp.ReceiverReport:
+				for _, r := range f.Reports {
+					told["reception"] = told["reception"] || r.LastSequenceNumber > 65500 && r.FractionLost < 128
+				}
+			}
+		case <-deadline:
+			t.Fatalf("the publisher was told %v", told)
+		}
+	}
+	select {
+	case r := <-sub.reports:
+		latest := sub.receive(sub.video, func(received) bool { return len(sub.video) == 0 })
+		// The report and the packet are of about the same time.
+		if d := int32(latest.Timestamp - r.RTPTime); r.SSRC != packet.SSRC || d > 5*90000 || d < -5*90000 || r.PacketCount == 0 {
+			t.Errorf("report %v, packet %v", r, latest.Packet)
+		}
+	case <-time.After(patience):
+		t.Fatal("no sender report came")
 	}
 }
 
