@@ -1,6 +1,7 @@
 package sfu_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -138,6 +139,65 @@ func testEveryoneIsToldWhatArrives(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Fatal("no sender report came")
+	}
+}
+
+func testFloodOfNACKsIsBounded(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p, sub := pair(t, r, 'x', 1)
+	other := join(t, r, 0, 1)
+	other.negotiate(nil)
+	other.connected()
+	other.transport.Subscribe(p)
+	sub.transport.Subscribe(p)
+	at := sub.receive(sub.video, nil)
+	for i := range 1000 {
+		n := &rtcp.TransportLayerNack{MediaSSRC: at.SSRC}
+		for j := range 5 {
+			n.Nacks = append(n.Nacks, rtcp.NackPair{PacketID: at.SequenceNumber + uint16(17*(i+j)), LostPackets: 0xffff})
+		}
+		if err := sub.pc.WriteRTCP([]rtcp.Packet{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, e, "the flood does not arrive", func(s sfu.Stats) bool { return s.NACKs > 10_000 })
+	if s := e.Stats(); s.Retransmitted > 3*s.PacketsOut {
+		t.Errorf("%d packets were sent again, after %d", s.Retransmitted, s.PacketsOut)
+	}
+	for len(other.video) > 0 {
+		<-other.video
+	}
+	other.receive(other.video, of('x'))
+}
+
+func testGarbageIsCarriedOrDroppedAndNothingElse(t *testing.T) {
+	r := newEngine(t).NewRouter("room")
+	_, _, good, sub := pair(t, r, 'x', 2)
+	bad := join(t, r, 0, 0)
+	track, tr := bad.publish(webrtc.MimeTypeVP8)
+	a := bad.negotiate(announce(tr, "bad"))
+	bad.connected()
+	sub.transport.Subscribe(good)
+	sub.transport.Subscribe(a.Published[0])
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 3000 {
+		p := &rtp.Packet{Header: rtp.Header{
+			Version: 2, SequenceNumber: uint16(rng.Uint32()) >> rng.IntN(16), Timestamp: rng.Uint32(), Marker: rng.IntN(2) == 0,
+		}, Payload: make([]byte, rng.IntN(12))}
+		for i := range p.Payload {
+			p.Payload[i] = byte(rng.Uint32())
+		}
+		if rng.IntN(4) == 0 {
+			_ = p.SetExtension(uint8(1+rng.IntN(14)), []byte{byte(rng.Uint32()), byte(rng.Uint32())})
+		}
+		_ = track.WriteRTP(p)
+	}
+	for len(sub.video) > 0 {
+		<-sub.video
+	}
+	for range 50 {
+		sub.receive(sub.video, of('x'))
 	}
 }
 
