@@ -31,6 +31,7 @@ func values() []value {
 		{"turnout_rtc_nacks_total", "Requests for lost packets, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.NACKs) }},
 		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
+		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
 
 		{"turnout_data_members", "Participants with data now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Members) }},
 		{"turnout_data_wires", "Data channels and the like open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Wires) }},
