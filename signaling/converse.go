@@ -43,11 +43,7 @@ type talk struct {
 // hear handles one message. It says false when the WebSocket is not the session's any more.
 func (t talk) hear(frame []byte) bool {
 	r, err := protocol.DecodeRequest(frame)
-	cost := session.CostMessage
-	if err != nil {
-		cost = session.CostUnreadable
-	}
-	verdict, mine := t.in.session.take(t.at, time.Now(), cost)
+	verdict, mine := t.in.session.take(t.at, time.Now(), session.Cost(len(frame), err == nil))
 	switch {
 	case !mine:
 		return false

@@ -34,7 +34,7 @@ func (l *loop) carryOut(out []room.Effect, by *enter) {
 			l.remove(e)
 		case room.Empty:
 			l.emptyAt = time.Now().Add(l.srv.cfg.EmptyTimeout)
-			l.wakeAt(l.emptyAt)
+			l.alarm.set(l.emptyAt)
 		case room.Ended:
 			l.over = true
 		default:

@@ -145,10 +145,15 @@ func (g guest) resume(r protocol.Resume, id uint64) (*attachment, inRoom, bool) 
 	if !ok {
 		return nil, inRoom{}, false
 	}
-	if old := in.session.displace(r.N); old != nil {
+	old, reaches := in.session.displace(r.N)
+	if old != nil {
 		old.conn.Finish(protocol.CloseMoved, "the session goes on on another WebSocket")
 		old.conn.Interrupt()
 		<-old.left // its last request has been handed to the room: ours come after it
+	}
+	if !reaches { // whoever knows the secret has lost what the session has forgotten: it is of no use to anybody
+		in.room.post(expulsion{sid: in.session.sid, reason: protocol.ConnectionLost, text: "too much was missed"})
+		return nil, inRoom{}, false
 	}
 	at, request, ok := g.attach(in.session, r.N)
 	if !ok {
@@ -188,6 +193,7 @@ func (g guest) refuse(re uint64, err error) {
 		return
 	}
 	g.srv.count.refused.add(string(fault.Code))
+	g.srv.log.Debug("refused", "code", fault.Code, "message", fault.Message)
 	g.say(re, fault)
 	g.conn.Finish(protocol.CloseForRefused(fault.Code), fault.Message)
 }

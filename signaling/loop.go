@@ -32,8 +32,7 @@ type loop struct {
 	published map[room.PublicationID]publication
 	full      []room.SID // sessions that took no more
 	doing     doing
-	alarm     *time.Timer
-	alarmAt   time.Time // when alarm rings; zero: it does not
+	alarm     alarm     // for the times of members and emptyAt
 	emptyAt   time.Time // when an empty room is given up; zero: it is not empty
 	over      bool
 }
@@ -80,11 +79,10 @@ func newLoop(srv *Server, name string) *loop {
 		mailbox: make(chan message, mailboxSize), done: make(chan struct{}),
 		state:   room.New(srv.cfg.room()),
 		members: map[room.SID]*member{}, published: map[room.PublicationID]publication{},
-		alarm: time.NewTimer(time.Hour),
+		alarm: newAlarm(),
 	}
-	l.alarm.Stop()
 	l.emptyAt = time.Now().Add(srv.cfg.EmptyTimeout)
-	l.wakeAt(l.emptyAt)
+	l.alarm.set(l.emptyAt)
 	return l
 }
 
@@ -104,7 +102,7 @@ func (l *loop) run() {
 		select {
 		case m := <-l.mailbox:
 			m.handle(l)
-		case now := <-l.alarm.C:
+		case now := <-l.alarm.timer.C:
 			l.sweep(now)
 		}
 	}
@@ -117,60 +115,36 @@ func (l *loop) run() {
 
 // discard lets go of what newLoop has made.
 func (l *loop) discard() {
-	l.alarm.Stop()
+	l.alarm.timer.Stop()
 	l.router.Close()
 	l.hub.Close()
 }
 
-// wakeAt makes the alarm ring at t, or earlier.
-func (l *loop) wakeAt(t time.Time) {
-	if l.alarmAt.IsZero() || t.Before(l.alarmAt) {
-		l.alarmAt = t
-		l.alarm.Reset(time.Until(t))
-	}
-}
-
 // sweep does what is due, and sets the alarm for what is due next.
 func (l *loop) sweep(now time.Time) {
-	l.alarmAt = time.Time{}
+	l.alarm.rang()
 	for sid, m := range l.members {
 		l.due(now, sid, m)
 	}
-	if l.emptyAt.IsZero() {
-		return
-	}
 	switch {
-	case now.Before(l.emptyAt):
-		l.wakeAt(l.emptyAt)
+	case !l.alarm.passed(now, l.emptyAt):
 	case l.srv.rooms.retire(l):
 		l.over = true
 	default: // somebody is at the door
 		l.emptyAt = now.Add(l.srv.cfg.EmptyTimeout)
-		l.wakeAt(l.emptyAt)
+		l.alarm.set(l.emptyAt)
 	}
-}
-
-// passed says whether t is set and over; if it is still to come the alarm is set for it.
-func (l *loop) passed(now, t time.Time) bool {
-	if t.IsZero() {
-		return false
-	}
-	if now.Before(t) {
-		l.wakeAt(t)
-		return false
-	}
-	return true
 }
 
 func (l *loop) due(now time.Time, sid room.SID, m *member) {
-	if l.passed(now, m.restartUntil) {
+	if l.alarm.passed(now, m.restartUntil) {
 		m.restartUntil = time.Time{}
 		l.send(sid, protocol.NeedOffer{Reason: protocol.NewTransport})
 	}
-	if l.passed(now, m.renewICE) {
+	if l.alarm.passed(now, m.renewICE) {
 		l.send(sid, protocol.ICEServers{ICEServers: l.iceServers(sid, m)})
 	}
-	if l.passed(now, m.graceUntil) {
+	if l.alarm.passed(now, m.graceUntil) {
 		m.graceUntil = time.Time{}
 		if m.session.expire() {
 			l.expel(sid, protocol.ConnectionLost, "the connection was lost")
@@ -186,7 +160,7 @@ func (l *loop) iceServers(sid room.SID, m *member) protocol.List[protocol.ICESer
 	servers, expires := l.srv.planes.TURN.ICEServers(string(sid))
 	life := time.Until(expires)
 	m.renewICE = time.Now().Add(max(life*3/4, time.Second)) // at the latest: a restart needs some minutes of the old ones
-	l.wakeAt(m.renewICE)
+	l.alarm.set(m.renewICE)
 	return asICEServers(servers)
 }
 

@@ -234,3 +234,42 @@ func BenchmarkBroadcast(b *testing.B) {
 		}
 	}
 }
+
+func TestARoomIsNotGivenUpWhileSomebodyIsAtItsDoor(t *testing.T) {
+	l, _ := still(t)
+	rooms := &l.srv.rooms
+	rooms.byName[l.name] = l
+	if rooms.enter(l.name) != l {
+		t.Fatal("entered another room")
+	}
+	if rooms.retire(l) {
+		t.Error("the room was given up")
+	}
+	rooms.entered(l)
+	if !rooms.retire(l) || len(rooms.byName) != 0 || len(rooms.entering) != 0 {
+		t.Errorf("left over: %v, %v", rooms.byName, rooms.entering)
+	}
+}
+
+func TestAnEndedSessionKeepsItsWebSocketForTheLastWord(t *testing.T) {
+	l, join := still(t)
+	live := join("ada").session
+	at := &attachment{left: make(chan struct{})}
+	live.at = at
+	live.ended = true
+	if live.detach(at) {
+		t.Error("it was detached")
+	}
+	if _, ok := live.next(at, nil); !ok {
+		t.Error("what waits is not sent any more")
+	}
+	if _, ok := live.attach(&attachment{}, 0); ok {
+		t.Error("it got another WebSocket")
+	}
+	if _, reaches := live.displace(0); reaches {
+		t.Error("it could be resumed")
+	}
+	if l.members[live.sid] == nil {
+		t.Error("the room was not asked")
+	}
+}

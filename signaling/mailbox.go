@@ -64,7 +64,7 @@ func (m connection) handle(l *loop) {
 	}
 	if at.graceUntil.IsZero() {
 		at.graceUntil = time.Now().Add(l.srv.cfg.Grace)
-		l.wakeAt(at.graceUntil)
+		l.alarm.set(at.graceUntil)
 		l.apply(room.Detach{SID: m.sid}, 0)
 	}
 }

@@ -156,7 +156,7 @@ func (l *loop) stateChanged(sid room.SID, m *member, s sfu.State) {
 	case sfu.StateFailed:
 		l.send(sid, protocol.NeedOffer{Reason: protocol.ICERestart})
 		m.restartUntil = time.Now().Add(restartPatience)
-		l.wakeAt(m.restartUntil)
+		l.alarm.set(m.restartUntil)
 	case sfu.StateConnected:
 		m.restartUntil = time.Time{}
 	case sfu.StateNew, sfu.StateConnecting, sfu.StateDisconnected, sfu.StateClosed: // may come back by itself, or was our doing

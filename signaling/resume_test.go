@@ -139,7 +139,6 @@ func TestAResumeThatIsRefusedMayBeFollowedByAJoin(t *testing.T) {
 	for name, spoil := range map[string]func(*protocol.Resume){
 		"wrong secret": func(r *protocol.Resume) { r.Secret += "x" },
 		"no such":      func(r *protocol.Resume) { r.Session = "SE_none" },
-		"from the sky": func(r *protocol.Resume) { r.N = 1000 },
 		"empty secret": func(r *protocol.Resume) { r.Secret = "" },
 		"another's":    func(r *protocol.Resume) { r.Session, r.Secret = r.Secret, r.Session },
 	} {
@@ -155,6 +154,18 @@ func TestAResumeThatIsRefusedMayBeFollowedByAJoin(t *testing.T) {
 	}
 	bob.rename("still here")
 	await[protocol.OK](bob)
+}
+
+func TestASessionThatCannotGoOnMakesWayForAJoin(t *testing.T) {
+	h := open(t, func(c *signaling.Config) { c.Duplicate = "reject" })
+	ada, bob := h.join(token(t, "ada")), h.join(token(t, "bob"))
+	c := h.dial(nil) // the old WebSocket seems alive
+	c.wantError(c.ask(protocol.Resume{Protocol: 1, Session: bob.self.Session.ID, Secret: bob.self.Session.Secret, N: 1000}), protocol.SessionGone)
+	bob.wantClose(protocol.CloseMoved)
+	if l, _ := await[protocol.ParticipantLeft](ada); l.Reason != protocol.ConnectionLost {
+		t.Errorf("ada was told %+v", l)
+	}
+	c.enter(token(t, "bob"))
 }
 
 func TestTwoRefusedResumesAreEnough(t *testing.T) {
@@ -222,6 +233,11 @@ func TestADetachedSessionIsReplacedEvenByPolicyReject(t *testing.T) {
 		t.Error("it may work later")
 	}
 	c.wantClose(protocol.CloseTryLater)
+	bob.cut()
+	bob = h.resume(bob, bob.last())
+	await[protocol.Resumed](bob)
+	c = h.dial(nil)
+	c.wantError(c.ask(protocol.Join{Protocol: 1, Token: token(t, "bob"), Client: protocol.Client{}}), protocol.IdentityTaken)
 	bob.cut()
 	eventually(t, "bob can come back", func() bool {
 		c := h.dial(nil)

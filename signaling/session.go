@@ -68,17 +68,16 @@ func (s *liveSession) next(at *attachment, dst []byte) ([]byte, bool) {
 	return s.core.Next(dst)
 }
 
-// displace takes the WebSocket away from the session, for a new one that has everything up to n. It leaves it if the new one
-// could not be served anyway.
-func (s *liveSession) displace(n uint64) *attachment {
+// displace takes the WebSocket away from the session, for a new one. reaches says whether that can have everything after n.
+func (s *liveSession) displace(n uint64) (old *attachment, reaches bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || !s.core.Reaches(n) {
-		return nil
+	if s.ended {
+		return nil, false
 	}
-	at := s.at
+	old = s.at
 	s.at = nil
-	return at
+	return old, s.core.Reaches(n)
 }
 
 // detach is called when a WebSocket is lost. It says whether it was the session's. One that has ended keeps it, for its last

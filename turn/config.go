@@ -40,13 +40,14 @@ type TLS struct {
 
 // Relay is to whom datagrams are relayed, and from where.
 type Relay struct {
-	Mode    string   `yaml:"mode" default:"public" enum:"public,self" help:"public: whoever the peer policy allows; self: the SFU only."`
-	MinPort uint16   `yaml:"min_port" default:"49152" help:"First port of the relay addresses."`
-	MaxPort uint16   `yaml:"max_port" default:"65535" help:"Last port of the relay addresses."`
-	Allow   []string `yaml:"allow" help:"Prefixes that may be relayed to although they are private or special."`
-	Deny    []string `yaml:"deny" help:"Prefixes that may not be relayed to, besides the private and special ones."`
-	NoLow   bool     `yaml:"no_low_ports" help:"Refuse peer ports below 1024, but for 443."`
-	Sockets int      `yaml:"sockets" default:"1" help:"UDP sockets per address, each with a reader (Linux)."`
+	Mode     string   `yaml:"mode" default:"public" enum:"public,self" help:"public: whoever the peer policy allows; self: the SFU only."`
+	MinPort  uint16   `yaml:"min_port" default:"49152" help:"First port of the relay addresses."`
+	MaxPort  uint16   `yaml:"max_port" default:"65535" help:"Last port of the relay addresses."`
+	Allow    []string `yaml:"allow" help:"Prefixes that may be relayed to although they are private or special."`
+	Deny     []string `yaml:"deny" help:"Prefixes that may not be relayed to, besides the private and special ones."`
+	NoLow    bool     `yaml:"no_low_ports" help:"Refuse peer ports below 1024, but for 443."`
+	Portable bool     `yaml:"portable" help:"Relay without batches, as on systems other than Linux."`
+	Sockets  int      `yaml:"sockets" default:"1" help:"UDP sockets per address, each with a reader (Linux)."`
 }
 
 // Relay modes.

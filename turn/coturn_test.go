@@ -1,10 +1,10 @@
 package turn
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
@@ -13,20 +13,30 @@ import (
 
 // The tests of this file use the tools of Debian's coturn package as an independent client.
 
-// uclient runs turnutils_uclient against s and returns what it printed. It is stopped after 40 s.
-func uclient(t *testing.T, s *Server, args ...string) string {
+// uclient starts turnutils_uclient and returns what waits for it to end and gives what it printed. It is stopped after 60 s.
+// Each run sleeps most of its few seconds, so all runs of a test are started before the first is waited for.
+func uclient(t *testing.T, args ...string) (wait func(t *testing.T) string) {
 	t.Helper()
 	tool, err := exec.LookPath("turnutils_uclient")
 	if err != nil {
 		t.Skip("turnutils_uclient is not installed: apt-get install coturn")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
-	defer cancel()
-	out, _ := exec.CommandContext(ctx, tool, args...).CombinedOutput() //nolint:gosec // the arguments are this file's
-	if ctx.Err() != nil {
-		t.Errorf("turnutils_uclient %v did not end", args)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, tool, args...) //nolint:gosec // the arguments are this file's
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return string(out)
+	return func(t *testing.T) string {
+		t.Helper()
+		_ = cmd.Wait() // the printed words are judged, not the exit code
+		if ctx.Err() != nil {
+			t.Errorf("turnutils_uclient %v did not end", args)
+		}
+		return out.String()
+	}
 }
 
 // echoPair echoes at a port and the next one, where the client expects RTCP.
@@ -51,36 +61,43 @@ func echoPair(t *testing.T) (port string) {
 	return ""
 }
 
-func portOf(t *testing.T, s *Server, network string) string {
+func portOf(t *testing.T, s *Server, kind string) string {
 	t.Helper()
-	return fmt.Sprint(netip.MustParseAddrPort(serverAddr(t, s, network)).Port())
+	return fmt.Sprint(listensAt(t, s, kind).Port())
 }
 
-func TestCoturnClientLosesNothing(t *testing.T) {
-	s := start(t, loopback())
+func TestCoturnClientLosesNothing(t *testing.T) { planes(t, testCoturnClientLosesNothing) }
+
+func testCoturnClientLosesNothing(t *testing.T, cfg Config) {
+	s := startTLS(t, cfg)
 	peerPort := echoPair(t)
-	common := []string{"-u", "alice", "-W", "north", "-n", "20", "-m", "2"}
-	for _, c := range []struct {
-		name, network, messages string
-		args                    []string
-	}{
-		{"channels over UDP", "udp", "40", []string{"-c", "-e", "127.0.0.1"}},
-		{"send indications over UDP", "udp", "40", []string{"-c", "-s", "-e", "127.0.0.1"}},
-		{"channels over TCP", "tcp", "40", []string{"-c", "-t", "-e", "127.0.0.1"}},
-		{"send indications over TCP", "tcp", "40", []string{"-c", "-t", "-s", "-e", "127.0.0.1"}},
-		{"client to client", "udp", "40", []string{"-c", "-y"}},
-		{"with even ports and RTCP", "udp", "40", []string{"-e", "127.0.0.1"}},
-		{"many clients", "udp", "2000", []string{"-c", "-e", "127.0.0.1", "-m", "50", "-n", "40", "-z", "5", "-l", "1000"}},
-		{"padding", "udp", "40", []string{"-c", "-D", "-e", "127.0.0.1"}},
-		{"extra requests", "udp", "40", []string{"-c", "-G", "-e", "127.0.0.1"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			args := append([]string{"-p", portOf(t, s, c.network), "-r", peerPort}, common...)
-			out := uclient(t, s, append(append(args, c.args...), "127.0.0.1")...)
-			want := fmt.Sprintf("tot_send_msgs=%s, tot_recv_msgs=%s", c.messages, c.messages)
-			if !strings.Contains(out, want) {
-				t.Errorf("want %q in\n%s", want, out)
+	type run struct {
+		name, kind string
+		messages   int
+		args       []string
+		wait       func(*testing.T) string
+	}
+	runs := []run{
+		{"channels over UDP", kindUDP, 40, []string{"-c", "-e", "127.0.0.1"}, nil},
+		{"send indications over UDP", kindUDP, 40, []string{"-c", "-s", "-e", "127.0.0.1"}, nil},
+		{"channels over TCP", kindTCP, 40, []string{"-c", "-t", "-e", "127.0.0.1"}, nil},
+		{"send indications over TCP", kindTCP, 40, []string{"-c", "-t", "-s", "-e", "127.0.0.1"}, nil},
+		{"channels over TLS", kindTLS, 40, []string{"-c", "-t", "-S", "-e", "127.0.0.1"}, nil},
+		{"client to client", kindUDP, 40, []string{"-c", "-y"}, nil},
+		{"with even ports and RTCP", kindUDP, 40, []string{"-e", "127.0.0.1"}, nil},
+		{"many clients", kindUDP, 1200, []string{"-c", "-e", "127.0.0.1", "-m", "30", "-n", "40", "-z", "15", "-l", "1000"}, nil},
+		{"padding", kindUDP, 40, []string{"-c", "-D", "-e", "127.0.0.1"}, nil},
+		{"extra requests", kindUDP, 40, []string{"-c", "-G", "-e", "127.0.0.1"}, nil},
+	}
+	for i, r := range runs {
+		args := append([]string{"-p", portOf(t, s, r.kind), "-r", peerPort, "-u", "alice", "-W", "north", "-n", "20", "-m", "2"}, r.args...)
+		runs[i].wait = uclient(t, append(args, "127.0.0.1")...)
+	}
+	for _, r := range runs {
+		t.Run(r.name, func(t *testing.T) {
+			want := fmt.Sprintf("tot_send_msgs=%d, tot_recv_msgs=%d", r.messages, r.messages)
+			if out := r.wait(t); !strings.Contains(out, want) {
+				t.Errorf("want %q in\n%s\ndropped %v, refused %v", want, out, s.Stats().Dropped, s.Stats().Refused)
 			}
 		})
 	}
@@ -91,27 +108,29 @@ func TestCoturnClientIsRefused(t *testing.T) {
 	closed.Relay.Allow = nil
 	strict, open := start(t, closed), start(t, loopback())
 	peer := echoPair(t)
-	type refusal struct {
-		name, want string
-		server     *Server
-		network    string
-		args       []string
+	type run struct {
+		name, want, kind string
+		server           *Server
+		args             []string
+		wait             func(*testing.T) string
 	}
-	list := []refusal{
-		{"wrong secret", "Cannot complete Allocation", open, "udp", []string{"-W", "WRONG", "-c", "-e", "127.0.0.1"}},
-		{"TCP allocation", "error 442", open, "tcp", []string{"-W", "north", "-T"}},
+	runs := []run{
+		{"wrong secret", "Cannot complete Allocation", kindUDP, open, []string{"-W", "WRONG", "-c", "-e", "127.0.0.1"}, nil},
+		{"TCP allocation", "error 442", kindTCP, open, []string{"-W", "north", "-T"}, nil},
 	}
 	for _, a := range []string{"127.0.0.1", "0.0.0.0", "10.0.0.1", "100.100.100.200", "169.254.169.254", "192.168.1.1", "224.0.0.1"} {
-		list = append(list,
-			refusal{"permission for " + a, "error 403", strict, "udp", []string{"-W", "north", "-c", "-s", "-e", a}},
-			refusal{"channel to " + a, "error 403", strict, "udp", []string{"-W", "north", "-c", "-e", a}})
+		runs = append(runs,
+			run{"permission for " + a, "error 403", kindUDP, strict, []string{"-W", "north", "-c", "-s", "-e", a}, nil},
+			run{"channel to " + a, "error 403", kindUDP, strict, []string{"-W", "north", "-c", "-e", a}, nil})
 	}
-	for _, c := range list {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			args := append([]string{"-u", "alice", "-p", portOf(t, c.server, c.network), "-r", peer, "-n", "2"}, c.args...)
-			if out := uclient(t, c.server, append(args, "127.0.0.1")...); !strings.Contains(out, c.want) {
-				t.Errorf("want %q in\n%s", c.want, out)
+	for i, r := range runs {
+		args := append([]string{"-u", "alice", "-p", portOf(t, r.server, r.kind), "-r", peer, "-n", "2"}, r.args...)
+		runs[i].wait = uclient(t, append(args, "127.0.0.1")...)
+	}
+	for _, r := range runs {
+		t.Run(r.name, func(t *testing.T) {
+			if out := r.wait(t); !strings.Contains(out, r.want) {
+				t.Errorf("want %q in\n%s", r.want, out)
 			}
 		})
 	}

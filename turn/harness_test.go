@@ -19,7 +19,17 @@ func loopback() Config {
 	return Config{
 		Enabled: true, UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Realm: "test", Secret: "north",
 		Relay:  Relay{Allow: []string{"127.0.0.0/8"}},
-		Limits: Limits{AllocationsPerUser: -1, AllocationsPerSource: -1, ConnectionsPerSource: -1},
+		Limits: Limits{AllocationsPerUser: -1, AllocationsPerSource: -1, ConnectionsPerSource: -1, NewPeers: -1},
+	}
+}
+
+// planes runs a test on the batched data plane and on the portable one.
+func planes(t *testing.T, test func(t *testing.T, cfg Config)) {
+	t.Helper()
+	for name, portable := range map[string]bool{"batched": false, "portable": true} {
+		cfg := loopback()
+		cfg.Relay.Portable = portable
+		t.Run(name, func(t *testing.T) { test(t, cfg) })
 	}
 }
 
@@ -38,7 +48,7 @@ func start(t *testing.T, cfg Config, allow ...netip.AddrPort) *Server {
 }
 
 // serverAddr is where a server listens for a network, "udp" or "tcp".
-func serverAddr(t *testing.T, s *Server, network string) string {
+func serverAddr(t testing.TB, s *Server, network string) string {
 	t.Helper()
 	for _, u := range s.Advertised() {
 		if addr, ok := strings.CutPrefix(u, "turn:"); ok && strings.HasSuffix(addr, "?transport="+network) {
@@ -127,6 +137,7 @@ func echo(t *testing.T, addr string) *net.UDPConn {
 
 func serveEcho(t *testing.T, c *net.UDPConn) {
 	t.Helper()
+	_ = c.SetReadBuffer(listenBuffer)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

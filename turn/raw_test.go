@@ -13,7 +13,7 @@ import (
 
 // raw is a client that sends whatever a test wants and sees what comes back.
 type raw struct {
-	t           *testing.T
+	t           testing.TB
 	conn        net.Conn
 	user, pass  string
 	realm       string
@@ -21,7 +21,7 @@ type raw struct {
 	readTimeout time.Duration
 }
 
-func newRaw(t *testing.T, s *Server, network, user string) *raw {
+func newRaw(t testing.TB, s *Server, network, user string) *raw {
 	t.Helper()
 	servers, _ := s.ICEServers(user)
 	last := servers[len(servers)-1]
@@ -80,7 +80,7 @@ func (c *raw) request(method stun.Method, set ...stun.Setter) *stun.Message {
 	if c.nonce == "" {
 		m := c.bare(method, set...)
 		if m == nil {
-			c.t.Fatal("no challenge")
+			c.t.Fatalf("no challenge to %v", c.conn.LocalAddr())
 		}
 		var nonce stun.Nonce
 		var realm stun.Realm

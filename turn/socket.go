@@ -22,6 +22,14 @@ type transport interface {
 	close() error
 }
 
+// batcher is a transport that relays data itself, in batches.
+type batcher interface {
+	// attach says whose data it is, before the first read.
+	attach(s *socket)
+	// open makes a relay's outlet of conn, which it takes over unless it fails.
+	open(conn *net.UDPConn) (outlet, error)
+}
+
 // Kinds of transport, as they appear in Allocation.
 const (
 	kindUDP = "udp"
@@ -47,7 +55,11 @@ type socket struct {
 }
 
 func newSocket(srv *Server, t transport, kind string, local netip.AddrPort) *socket {
-	return &socket{srv: srv, transport: t, kind: kind, local: local, relays: map[netip.AddrPort]*relay{}}
+	s := &socket{srv: srv, transport: t, kind: kind, local: local, relays: map[netip.AddrPort]*relay{}}
+	if b, ok := t.(batcher); ok {
+		b.attach(s)
+	}
+	return s
 }
 
 // serve starts the pion server, whose read loop ends when the transport does.
@@ -96,7 +108,7 @@ func (s *socket) end() {
 
 // loop says whether a request comes out of one of our own relays, which only somebody who builds a loop would do.
 func (s *socket) loop(from netip.AddrPort) bool {
-	if s.srv.relayAt(from) == nil {
+	if s.stream() || s.srv.relayAt(from) == nil { // relays speak UDP; a TCP port of the same number is somebody else's
 		return false
 	}
 	s.srv.count.drop(dropLoop)
@@ -178,7 +190,16 @@ func (s *socket) outlet(ip netip.Addr, port int) (outlet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return udpOutlet{conn}, nil
+	b, ok := s.transport.(batcher)
+	if !ok {
+		return udpOutlet{conn}, nil
+	}
+	out, err := b.open(conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return out, nil
 }
 
 // WriteTo sends pion's answer, with the refusal that we know better.

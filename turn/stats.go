@@ -10,8 +10,10 @@ import (
 type Stats struct {
 	Allocations      int64 // now
 	AllocationsTotal uint64
+	AllocationsBy    map[string]int64  // now, by the client's transport: udp, tcp, tls
 	Connections      int64             // TCP and TLS connections now
-	AuthFailed       uint64            // wrong, expired and unknown credentials
+	AuthFailed       uint64            // the sum of Auth but for ok
+	Auth             map[string]uint64 // requests with credentials, by result
 	Denied           map[string]uint64 // peers refused, by reason
 	Refused          map[string]uint64 // requests and connections refused because a limit was reached, by limit
 	Dropped          map[string]uint64 // datagrams dropped, by reason
@@ -66,12 +68,27 @@ var limitLabels = [limits]string{
 	"connections", "connections_per_source", "draining",
 }
 
+// verdict is the result of looking at a request's credentials.
+type verdict uint8
+
+const (
+	authOK verdict = iota
+	authWrong
+	authMalformed
+	authExpired
+	authTooLong
+	authRevoked
+	verdicts // how many there are
+)
+
+var verdictLabels = [verdicts]string{"ok", "wrong_password", "malformed", "expired", "too_long", "revoked"}
+
 // counters are safe for concurrent use.
 type counters struct {
 	allocations      atomic.Int64
 	allocationsTotal atomic.Uint64
 	connections      atomic.Int64
-	authFailed       atomic.Uint64
+	auth             [verdicts]atomic.Uint64
 	denied           [16]atomic.Uint64 // by policy.Reason
 	refused          [limits]atomic.Uint64
 	dropped          [drops]atomic.Uint64
@@ -103,7 +120,8 @@ func (c *counters) stats() Stats {
 		Allocations:      c.allocations.Load(),
 		AllocationsTotal: c.allocationsTotal.Load(),
 		Connections:      c.connections.Load(),
-		AuthFailed:       c.authFailed.Load(),
+		AllocationsBy:    map[string]int64{kindUDP: 0, kindTCP: 0, kindTLS: 0},
+		Auth:             map[string]uint64{},
 		Denied:           map[string]uint64{},
 		Refused:          map[string]uint64{},
 		Dropped:          map[string]uint64{},
@@ -111,6 +129,12 @@ func (c *counters) stats() Stats {
 			"ok": c.handshakes[handshakeOK].Load(), "failed": c.handshakes[handshakeFailed].Load(),
 		},
 		Up: c.up.read(), Down: c.down.read(),
+	}
+	for v, label := range verdictLabels {
+		s.Auth[label] = c.auth[v].Load()
+		if verdict(v) != authOK {
+			s.AuthFailed += s.Auth[label]
+		}
 	}
 	for _, r := range policy.Reasons() {
 		s.Denied[r.String()] = c.denied[r].Load()

@@ -18,6 +18,8 @@ const (
 // errorPause keeps a lasting error of a socket from spinning.
 const errorPause = 10 * time.Millisecond
 
+var errNotSent = errors.New("the socket did not take the datagram")
+
 // udpTransport is a UDP socket, portable to every system.
 type udpTransport struct{ conn *net.UDPConn }
 

@@ -18,5 +18,14 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 	return err
 }
 
-// packets makes the transport of a UDP socket.
-func (s *Server) packets(conn *net.UDPConn) transport { return &udpTransport{conn} }
+// packets makes the transport of a UDP socket: in batches, unless that was switched off or the kernel does not let us.
+func (s *Server) packets(conn *net.UDPConn) transport {
+	if !s.settings.Load().Relay.Portable {
+		t, err := newBatch(conn)
+		if err == nil {
+			return t
+		}
+		s.log.Warn("turn: no batches on this system, relaying costs more", "error", err)
+	}
+	return &udpTransport{conn}
+}

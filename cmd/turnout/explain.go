@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"strings"
 	"syscall"
 )
 
@@ -14,14 +15,14 @@ func explain(err error, udpFlag, tcpFlag string) error {
 	if !errors.As(err, &op) {
 		return err
 	}
-	flag, where := udpFlag, "that address"
-	if len(op.Net) >= 3 && op.Net[:3] == "tcp" {
+	network := strings.TrimRight(op.Net, "46")
+	flag, where := udpFlag, network+" that address"
+	if network == "tcp" {
 		flag = tcpFlag
 	}
 	if op.Addr != nil {
-		where = op.Addr.String()
+		where = network + " " + op.Addr.String()
 	}
-	where = op.Net + " " + where
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s is in use: stop the program that uses it, or choose another address with %s", where, flag)

@@ -45,6 +45,8 @@ type Heard struct {
 	Echoes  int // states that are known: sent on by others, or repeated
 	Foreign int // attempts at the client ids of somebody else
 	Excess  int // new client ids beyond AwarenessLimits
+
+	claims int // new client ids: looking for room among all entries takes time, so one update has few
 }
 
 // Apply hears an awareness update from an owner. Echoes, foreign and excess states are counted and change nothing; all three
@@ -79,6 +81,9 @@ func (a *Awareness) Apply(now time.Time, from Owner, update []byte) (Heard, erro
 // examine checks the frame of an update, and the states that would be accepted.
 func (a *Awareness) examine(from Owner, update []byte) error {
 	r := readAnnouncements(update)
+	if r.left > uint64(a.limits.Clients) {
+		return &LimitError{Limit: "Clients", Max: a.limits.Clients}
+	}
 	for r.next() {
 		if r.state == nil {
 			continue
@@ -137,7 +142,7 @@ func (a *Awareness) hear(now time.Time, from Owner, n announcement, h *Heard) bo
 		return true
 	case claim:
 		e := a.entries[n.client]
-		if e == nil && !a.admit(from) {
+		if h.claims++; h.claims > a.limits.PerOwner || h.Excess > 0 || !a.admit(from) {
 			h.Excess++
 			return false
 		}

@@ -1,6 +1,10 @@
 package yjs
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // client is what one client id has done: its structs in clock order and without overlap, and which of its clocks are deleted.
 // Structs after a gap are kept like all others; they are what Yjs calls pending.
@@ -9,8 +13,11 @@ type client struct {
 	next    uint64 // all clocks below are known
 	buf     []byte // the bytes of the records, each its head and then its body
 	records []record
-	waiting int // cost of the records that begin above next
+	fills   []record // records that fill gaps, until settle puts them in their places
+	waiting int      // cost of the records that begin above next
 	deleted intervals
+	mark    mark // in the body of the record at off marked
+	marked  uint32
 }
 
 // clientBytes is about what an empty client costs.
@@ -26,7 +33,10 @@ func (c *client) cost() int {
 func (c *client) span(i int) span {
 	r := c.records[i]
 	b := c.buf[r.off : r.off+r.size : r.off+r.size]
-	return span{clock: r.clock, length: r.length, head: b[:r.head], body: b[r.head:]}
+	if c.marked != r.off {
+		c.marked, c.mark = r.off, mark{}
+	}
+	return span{clock: r.clock, length: r.length, head: b[:r.head], body: b[r.head:], mark: &c.mark}
 }
 
 // end is behind the last record.
@@ -78,7 +88,7 @@ func (c *client) conflict(s span) (clock uint64, found bool) {
 	return 0, false
 }
 
-// insert adds the clocks [from, to) of s, none of which may be known.
+// insert adds the clocks [from, to) of s, none of which may be known. What fills a gap is not found before settle.
 func (c *client) insert(s span, from, to uint64) {
 	if from == c.end() && c.extend(s, from, to) {
 		return
@@ -88,16 +98,36 @@ func (c *client) insert(s span, from, to uint64) {
 	r.head = uint32(len(c.buf)) - r.off
 	c.buf = s.cut(from-s.clock, to-s.clock).appendTo(c.buf)
 	r.size = uint32(len(c.buf)) - r.off
+	switch {
+	case from < c.end():
+		c.fills = append(c.fills, r)
+	case from > c.next:
+		c.records = append(c.records, r)
+		c.waiting += r.cost()
+	default:
+		c.records = append(c.records, r)
+		c.next = to
+	}
+}
 
-	i := c.from(from)
-	c.records = append(c.records, record{})
-	copy(c.records[i+1:], c.records[i:])
-	c.records[i] = r
-	if from > c.next {
-		c.waiting += recordBytes + int(r.size)
+func (r record) cost() int { return recordBytes + int(r.size) }
+
+// settle puts the fills in their places, all at once: one by one would take the square of the time.
+func (c *client) settle() {
+	if len(c.fills) == 0 {
 		return
 	}
-	c.advance(i)
+	i := c.from(c.next)
+	c.records = append(c.records, c.fills...)
+	c.fills = nil
+	slices.SortFunc(c.records[i:], func(a, b record) int { return cmp.Compare(a.clock, b.clock) })
+	for ; i < len(c.records) && c.records[i].clock == c.next; i++ {
+		c.next = c.records[i].end()
+	}
+	c.waiting = 0
+	for _, r := range c.records[i:] {
+		c.waiting += r.cost()
+	}
 }
 
 // extend makes s a part of the last record, as typing does again and again, if it is whole and joins.
@@ -119,15 +149,6 @@ func (c *client) extend(s span, from, to uint64) bool {
 	last.size += uint32(len(s.body))
 	last.length += s.length
 	return true
-}
-
-// advance moves next over record i, which begins there, and over those behind it that had waited for it.
-func (c *client) advance(i int) {
-	c.next = c.records[i].end()
-	for i++; i < len(c.records) && c.records[i].clock == c.next; i++ {
-		c.next = c.records[i].end()
-		c.waiting -= recordBytes + int(c.records[i].size)
-	}
 }
 
 // known is the first clock that c lacks.

@@ -48,6 +48,11 @@ func (c *client) insertWithout(s span, deleted intervals) {
 		return
 	}
 	at := s.clock
+	if len(deleted) == 0 || deleted[0].start >= s.end() {
+		c.insert(s, at, s.end())
+		return
+	}
+	tombstone := s.tombstone()
 	for _, v := range deleted {
 		if v.start >= s.end() {
 			break
@@ -57,7 +62,7 @@ func (c *client) insertWithout(s span, deleted intervals) {
 			at = v.start
 		}
 		end := min(v.end, s.end())
-		c.insertPart(s.tombstone(), at, end)
+		c.insertPart(tombstone, at, end)
 		at = end
 	}
 	if at < s.end() {

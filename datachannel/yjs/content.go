@@ -123,50 +123,78 @@ func (s span) cut(from, to uint64) cutting {
 		if uint64(len(s.body)) == s.length { // all ASCII
 			return cutting{mid: s.body[from:to]}
 		}
-		return cutText(s.body, from, to)
+		return s.cutText(from, to)
 	case refJSON, refAny:
-		r := reader{b: s.body, checked: true}
-		s.skipValues(&r, from)
-		start := r.pos
-		s.skipValues(&r, to-from)
-		return cutting{mid: s.body[start:r.pos]}
+		start := s.first(from)
+		end, _ := s.seek(to, start)
+		return cutting{mid: s.body[start.offset:end.offset]}
 	}
 	return cutting{mid: s.body}
 }
 
-func (s span) skipValues(r *reader, n uint64) {
-	for ; n > 0; n-- {
-		if s.ref() == refAny {
-			r.any(0)
-		} else {
-			r.bytes()
-		}
-	}
-}
-
-// cutText cuts valid UTF-8 at UTF-16 offsets.
-func cutText(b []byte, from, to uint64) cutting {
-	start, lead := utf16Index(b, from)
+// cutText cuts text at UTF-16 offsets.
+func (s span) cutText(from, to uint64) cutting {
+	before := s.first(from)
+	start, lead := s.seek(from, before)
 	if lead {
-		start += utf8.UTFMax
+		start.offset += utf8.UTFMax
 	}
-	end, trail := utf16Index(b, to)
-	return cutting{mid: b[start:end], lead: lead, trail: trail}
+	end, trail := s.seek(to, before)
+	return cutting{mid: s.body[start.offset:end.offset], lead: lead, trail: trail}
 }
 
-// utf16Index is the byte offset in b of UTF-16 offset n. If n lies inside a surrogate pair, half is set and the offset is
-// that of the pair.
-func utf16Index(b []byte, n uint64) (offset int, half bool) {
-	for at := uint64(0); offset < len(b) && at < n; {
-		_, size := utf8.DecodeRune(b[offset:])
-		at++
-		if size == utf8.UTFMax {
-			if at == n {
-				return offset, true
-			}
-			at++
-		}
-		offset += size
+// mark is a place in a body: the byte offset of a unit. Cuts in rising order go on from it, for a long body that is cut in a
+// thousand places must not be read a thousand times.
+type mark struct {
+	unit   uint64
+	offset int
+}
+
+// first is the place of unit n, where a cut begins; if that is the second half of a surrogate pair, the place of the pair. It
+// is where the next cut will go on from, unless that begins before.
+func (s span) first(n uint64) mark {
+	if s.mark == nil {
+		at, _ := s.seek(n, mark{})
+		return at
 	}
-	return offset, false
+	if s.mark.unit > n {
+		*s.mark = mark{}
+	}
+	*s.mark, _ = s.seek(n, *s.mark)
+	return *s.mark
+}
+
+// seek is the place of unit n of a body of text or values, looked for from another place before it. If n is the second half
+// of a surrogate pair, half is set and the place is that of the pair.
+func (s span) seek(n uint64, at mark) (found mark, half bool) {
+	r := reader{b: s.body, pos: at.offset, checked: true}
+	for r.rest() > 0 && at.unit < n && !half {
+		switch s.ref() {
+		case refAny:
+			r.any(0)
+			at.unit++
+		case refJSON:
+			r.bytes()
+			at.unit++
+		default:
+			half = !r.character(&at, n)
+		}
+	}
+	at.offset = r.pos
+	return at, half
+}
+
+// character moves over one character, unless n is inside it.
+func (r *reader) character(at *mark, n uint64) bool {
+	_, size := utf8.DecodeRune(r.b[r.pos:])
+	units := uint64(1)
+	if size == utf8.UTFMax {
+		units = 2
+	}
+	if at.unit+units > n {
+		return false
+	}
+	at.unit += units
+	r.pos += size
+	return true
 }

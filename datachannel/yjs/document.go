@@ -11,9 +11,10 @@ import (
 type Doc struct {
 	limits  Limits
 	clients map[uint64]*client
-	order   []*client // the same, highest id first: the order in which Yjs writes them
+	order   []*client // the same; highest id first, as Yjs writes them, once sorted has been called
 	bytes   int       // the cost of all clients
 	waiting int       // the part of it that waits behind gaps
+	mark    mark      // used while an update is read
 }
 
 // NewDoc is an empty document.
@@ -50,18 +51,16 @@ func (d *Doc) Restore(update []byte) error {
 
 func (d *Doc) apply(update []byte, l Limits) (Applied, error) {
 	n, err := d.examine(update)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Applied{}, err
-	case n.structs+n.deletions == 0:
+	}
+	if n.structs+n.deletions == 0 {
 		return Applied{Pending: d.waiting > 0}, nil
-	case n.odd:
-		return d.apply(normal(update), l)
 	}
 	if err := d.fits(n, l); err != nil {
 		return Applied{}, err
 	}
-	if n.known == 0 {
+	if n.known == 0 && !n.odd {
 		d.commit(update, nil)
 		return Applied{New: update, Pending: d.waiting > 0}, nil
 	}
@@ -83,7 +82,6 @@ type news struct {
 	known              int // how many of both are known, at least in part
 	bytes, waiting     int // upper bounds of the cost
 	clients            int
-	blocks             []uint64 // the new clients that have structs, highest first unless odd
 	odd                bool
 }
 
@@ -91,13 +89,9 @@ type news struct {
 func (d *Doc) examine(update []byte) (news, error) {
 	var n news
 	var conflict *EquivocationError
-	u := scan(update, false)
+	u := scan(update, false, &d.mark)
 	for u.nextBlock() {
 		c := d.clients[u.client]
-		if c == nil {
-			n.clients++
-			n.blocks = append(n.blocks, u.client)
-		}
 		next := c.known()
 		for u.nextSpan() {
 			if clock, found := c.conflict(u.span); found && conflict == nil {
@@ -109,14 +103,8 @@ func (d *Doc) examine(update []byte) (news, error) {
 			}
 		}
 	}
-	counted := noClient
 	for u.nextDeletion() {
-		c := d.clients[u.client]
-		if c == nil && u.client != counted {
-			counted = u.client
-			n.deletionsOnly(u.client)
-		}
-		n.deletion(c, u.deletion)
+		n.deletion(d.clients[u.client], u.deletion)
 	}
 	if err := u.finish(); err != nil {
 		return n, err
@@ -125,33 +113,32 @@ func (d *Doc) examine(update []byte) (news, error) {
 		return n, conflict
 	}
 	n.odd = u.odd
+	u.eachClient(func(id uint64) {
+		if d.clients[id] == nil {
+			n.clients++
+		}
+	})
 	return n, nil
 }
 
+// cutBytes is what a struct may cost beyond its body for each piece it is cut into, after the first: a record, a head with two
+// origins, and the halves of two surrogate pairs.
+const cutBytes = recordBytes + 1 + 4*maxUintBytes + 2*len(replacement)
+
 // span counts what of s is new to c, of which all clocks below next are known or part of the update.
 func (n *news) span(c *client, s span, next uint64) {
-	covered := s.length
+	covered, cost := s.length, s.cost()
 	c.eachMissing(s, func(from, to uint64) {
 		covered -= to - from
 		n.structs++
-		n.bytes += s.cost()
-		if from > next {
-			n.waiting += s.cost()
+		n.bytes += cost
+		if s.clock > next { // otherwise it closes every gap up to its end
+			n.waiting += cost
 		}
+		cost = cutBytes
 	})
 	if covered > 0 {
 		n.known++
-	}
-}
-
-// noClient is no client's id.
-const noClient uint64 = math.MaxUint64
-
-// deletionsOnly counts a new client if it has no structs in the update.
-func (n *news) deletionsOnly(client uint64) {
-	_, found := slices.BinarySearchFunc(n.blocks, client, func(a, b uint64) int { return cmp.Compare(b, a) })
-	if !found {
-		n.clients++
 	}
 }
 
@@ -182,37 +169,52 @@ func (d *Doc) fits(n news, l Limits) error {
 
 // commit adds an examined update. What is new goes to w, if there is one.
 func (d *Doc) commit(update []byte, w *writer) {
-	u := scan(update, true)
+	u := scan(update, true, &d.mark)
 	for u.nextBlock() {
-		c := d.client(u.client)
-		cost, waiting := c.cost(), c.waiting
-		for u.nextSpan() {
-			s := u.span
-			if s.clock >= c.end() {
-				c.insert(s, s.clock, s.end())
-				w.span(c.id, s, s.clock, s.end())
-				continue
-			}
-			var missing []interval // collected first: insert moves what eachMissing walks over
-			c.eachMissing(s, func(from, to uint64) { missing = append(missing, interval{start: from, end: to}) })
-			for _, m := range missing {
-				c.insert(s, m.start, m.end)
-				w.span(c.id, s, m.start, m.end)
-			}
+		if u.spans > 0 {
+			d.addBlock(u, w)
 		}
-		d.bytes += c.cost() - cost
-		d.waiting += c.waiting - waiting
 	}
+	var few [8]interval
+	run, of := few[:0], uint64(0)
 	for u.nextDeletion() {
-		c := d.client(u.client)
-		cost := c.cost()
-		c.deleted.eachMissing(u.deletion, func(v interval) bool {
-			w.deletion(c.id, v)
-			return true
-		})
-		c.deleted = c.deleted.add(u.deletion)
-		d.bytes += c.cost() - cost
+		if u.client != of {
+			d.delete(of, run, w)
+			run, of = run[:0], u.client
+		}
+		run = append(run, u.deletion)
 	}
+	d.delete(of, run, w)
+}
+
+// addBlock adds what is new of the block that u is at.
+func (d *Doc) addBlock(u *scanner, w *writer) {
+	c := d.client(u.client)
+	cost, waiting := c.cost(), c.waiting
+	for u.nextSpan() {
+		s := u.span
+		c.eachMissing(s, func(from, to uint64) {
+			c.insert(s, from, to)
+			w.span(c.id, s, from, to)
+		})
+	}
+	c.settle()
+	d.bytes += c.cost() - cost
+	d.waiting += c.waiting - waiting
+}
+
+// delete adds what is new of run.
+func (d *Doc) delete(id uint64, run intervals, w *writer) {
+	if len(run) == 0 {
+		return
+	}
+	c := d.client(id)
+	cost := c.cost()
+	for _, v := range run {
+		c.deleted.eachMissing(v, func(m interval) { w.deletion(id, m) })
+	}
+	c.deleted = c.deleted.union(run)
+	d.bytes += c.cost() - cost
 }
 
 // client is the one of that id, made if need be.
@@ -225,20 +227,18 @@ func (d *Doc) client(id uint64) *client {
 	}
 	c := &client{id: id}
 	d.clients[id] = c
-	i, _ := slices.BinarySearchFunc(d.order, id, descending)
-	d.order = slices.Insert(d.order, i, c)
+	d.order = append(d.order, c)
 	d.bytes += c.cost()
 	return c
 }
 
-func descending(c *client, id uint64) int { return cmp.Compare(id, c.id) }
-
-// normal is an update that means the same and is written as Yjs writes one. The update has been examined, so its size is
-// bounded.
-func normal(update []byte) []byte {
-	var d Doc
-	d.commit(update, nil)
-	return d.Encode()
+// sorted are the clients, highest id first.
+func (d *Doc) sorted() []*client {
+	byID := func(a, b *client) int { return cmp.Compare(b.id, a.id) }
+	if !slices.IsSortedFunc(d.order, byID) {
+		slices.SortFunc(d.order, byID)
+	}
+	return d.order
 }
 
 // Usage is what a document holds.

@@ -58,6 +58,8 @@ func TestMalformedUpdatesAreNamedAndChangeNothing(t *testing.T) {
 		{"an item behind itself", raw(refString|hasOrigin, 1, 0, 1, 'x'), BadReference},
 		{"an item before its successor", raw(refString|hasRight, 1, 5, 1, 'x'), BadReference},
 		{"an item inside itself", raw(refString, 0, 1, 0, 1, 'x'), BadReference},
+		{"a client twice", blocks(typed(1, 0, "a"), typed(2, 0, "b"), typed(1, 1, "c")), RepeatedClient},
+		{"a client's deletions twice", []byte{0, 2, 1, 1, 0, 1, 1, 1, 2, 1}, RepeatedClient},
 		{"bytes after the end", append(typed(1, 0, "hello"), 0), Trailing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -184,13 +186,22 @@ func TestEquivocationIsRefused(t *testing.T) {
 		if _, err := d.Apply(update); !errors.As(err, &equivocation) || equivocation.ID.Client != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := d.Contains(update); !errors.As(err, &equivocation) {
-			t.Errorf("%s, read-only: %v", name, err)
+		if held, err := d.Contains(update); held || err != nil && !errors.As(err, &equivocation) {
+			t.Errorf("%s, read-only: %v, %v", name, held, err)
 		}
 		if !bytes.Equal(d.Encode(), before) {
 			t.Fatalf("%s: the document has changed", name)
 		}
 	}
+}
+
+// blocks lists the blocks of some updates, of one client each, as they come.
+func blocks(updates ...[]byte) []byte {
+	b := []byte{byte(len(updates))}
+	for _, u := range updates {
+		b = append(b, u[1:len(u)-1]...)
+	}
+	return append(b, 0)
 }
 
 // behind is an update in which client types text behind origin.
@@ -316,14 +327,11 @@ func TestSnapshotOfManyClientsFitsTheLimitItWasMadeUnder(t *testing.T) {
 }
 
 func TestUpdatesWrittenOddlyAreRelayedAsYjsWritesThem(t *testing.T) {
-	a, b := typed(1, 0, "a"), typed(2, 0, "b")
-	blockA, blockB := a[1:len(a)-1], b[1:len(b)-1]
-	rising := append(append(append([]byte{2}, blockA...), blockB...), 0)
-	again := append(append(append([]byte{2}, blockA...), blockA...), 0)
+	a := typed(1, 0, "a")
 	for name, c := range map[string]struct{ update, want []byte }{
-		"rising clients": {rising, must(Merge(a, b))},
-		"a client twice": {again, a},
-		"an empty Skip":  {append(append([]byte{1, 2, 1, 0, refSkip, 0}, blockA[3:]...), 0), a},
+		"an empty block":    {append([]byte{2, 0, 2, 0}, a[1:]...), a},
+		"an empty deletion": {append(a[:len(a)-1:len(a)-1], 1, 1, 1, 0, 0), a},
+		"an empty Skip":     {append([]byte{1, 2, 1, 0, refSkip, 0}, a[4:]...), a},
 	} {
 		d := NewDoc(Limits{})
 		if applied, err := d.Apply(c.update); err != nil || !bytes.Equal(applied.New, c.want) {
@@ -486,7 +494,7 @@ func equalDocs(t *testing.T, seed uint64, a, b *Doc) {
 func check(t testing.TB, d *Doc) {
 	t.Helper()
 	cost, waiting := 0, 0
-	for i, c := range d.order {
+	for i, c := range d.sorted() {
 		if d.clients[c.id] != c || i > 0 && d.order[i-1].id <= c.id {
 			t.Fatalf("client %d is out of order", c.id)
 		}

@@ -7,18 +7,19 @@ type Fault string
 
 // The faults.
 const (
-	Truncated     Fault = "truncated"      // the bytes end inside a value
-	BadNumber     Fault = "bad_number"     // a number above 2⁵³-1, which JavaScript cannot hold
-	BadContent    Fault = "bad_content"    // a content, type or value tag that Yjs does not have
-	BadCount      Fault = "bad_count"      // a count that the bytes which follow cannot hold
-	BadLength     Fault = "bad_length"     // a struct without length
-	ClockOverflow Fault = "clock_overflow" // a clock above 2⁵³-1
-	BadReference  Fault = "bad_reference"  // an item that names its own client's future as neighbour or parent
-	BadText       Fault = "bad_text"       // text that is not UTF-8
-	BadJSON       Fault = "bad_json"       // JSON that does not parse
-	TooDeep       Fault = "too_deep"       // a value nested deeper than maxDepth
-	BadMessage    Fault = "bad_message"    // a message type that the protocol does not have
-	Trailing      Fault = "trailing"       // bytes after the end
+	Truncated      Fault = "truncated"       // the bytes end inside a value
+	BadNumber      Fault = "bad_number"      // a number above 2⁵³-1, which JavaScript cannot hold
+	BadContent     Fault = "bad_content"     // a content, type or value tag that Yjs does not have
+	BadCount       Fault = "bad_count"       // a count that the bytes which follow cannot hold
+	BadLength      Fault = "bad_length"      // a struct without length
+	ClockOverflow  Fault = "clock_overflow"  // a clock above 2⁵³-1
+	BadReference   Fault = "bad_reference"   // an item that names its own client's future as neighbour or parent
+	BadText        Fault = "bad_text"        // text that is not UTF-8
+	BadJSON        Fault = "bad_json"        // JSON that does not parse
+	TooDeep        Fault = "too_deep"        // a value nested deeper than maxDepth
+	RepeatedClient Fault = "repeated_client" // one client's structs, or deletions, listed twice
+	BadMessage     Fault = "bad_message"     // a message type that the protocol does not have
+	Trailing       Fault = "trailing"        // bytes after the end
 )
 
 // said is the sentence for each fault.
@@ -44,6 +45,8 @@ func (f Fault) said() string {
 		return "a JSON value does not parse"
 	case TooDeep:
 		return "a value is nested too deeply"
+	case RepeatedClient:
+		return "one client is listed twice"
 	case BadMessage:
 		return "the message type is not one of sync, awareness, auth and queryAwareness"
 	case Trailing:

@@ -26,7 +26,7 @@ func seeds() [][]byte {
 		raw(refDoc, 1, 1, 't', 1, 'g', anyObject, 1, 4, 'm', 'e', 't', 'a', anyTrue),
 		raw(refAny|hasParentSub, 0, 2, 0, 1, 'k', 1, anyUndefined),
 		{1, 2, 1, 0, refSkip, 3, refGC, 1, 0},
-		{2, 1, 1, 0, refGC, 1, 1, 1, 0, refGC, 2, 0},
+		blocks(typed(1, 0, "a"), typed(2, 0, "b"), typed(1, 1, "c")),
 		{0, 1, 1, 1, 0, 0},
 		typed(1, 0, "hello")[:7],
 		{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},

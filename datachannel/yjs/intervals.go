@@ -1,6 +1,10 @@
 package yjs
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // interval is the clocks [start, end).
 type interval struct{ start, end uint64 }
@@ -38,11 +42,37 @@ func (s intervals) add(v interval) intervals {
 	return append(s[:i+1], s[j:]...)
 }
 
-// eachMissing calls f for every part of v that is not in s, in order, until f returns false.
-func (s intervals) eachMissing(v interval, f func(interval) bool) {
+// union is s with all of run in it; run may be put in order. Many are merged at once: one by one would take the square of the
+// time.
+func (s intervals) union(run intervals) intervals {
+	const many = 8
+	if len(run) <= many {
+		for _, v := range run {
+			s = s.add(v)
+		}
+		return s
+	}
+	byStart := func(a, b interval) int { return cmp.Compare(a.start, b.start) }
+	if !slices.IsSortedFunc(run, byStart) {
+		slices.SortFunc(run, byStart)
+	}
+	out := make(intervals, 0, len(s)+len(run))
+	for len(s)+len(run) > 0 {
+		from := &s
+		if len(s) == 0 || len(run) > 0 && run[0].start < s[0].start {
+			from = &run
+		}
+		out = out.add((*from)[0])
+		*from = (*from)[1:]
+	}
+	return out
+}
+
+// eachMissing calls f for every part of v that is not in s, in order.
+func (s intervals) eachMissing(v interval, f func(interval)) {
 	for i := s.after(v.start); i < len(s) && s[i].start < v.end; i++ {
-		if v.start < s[i].start && !f(interval{start: v.start, end: s[i].start}) {
-			return
+		if v.start < s[i].start {
+			f(interval{start: v.start, end: s[i].start})
 		}
 		v.start = max(v.start, s[i].end)
 	}

@@ -117,12 +117,10 @@ func (r *reader) text() []byte {
 }
 
 // json reads a varString that clients give to JSON.parse.
-func (r *reader) json() []byte {
-	b := r.text()
-	if !r.checked && r.fault == "" {
+func (r *reader) json() {
+	if b := r.text(); !r.checked && r.fault == "" {
 		r.checkJSON(b)
 	}
-	return b
 }
 
 func (r *reader) checkJSON(b []byte) {

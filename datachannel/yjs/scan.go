@@ -1,5 +1,10 @@
 package yjs
 
+import (
+	"cmp"
+	"slices"
+)
+
 // scanner reads an update struct by struct, then its deletions, and keeps nothing.
 //
 //	for u.nextBlock() { for u.nextSpan() { use u.client, u.span } }
@@ -16,7 +21,9 @@ type scanner struct {
 	odd bool
 
 	blocks, spans, sets, deletions uint64 // still to be read
-	started, setsRead              bool   // a block, or the count of sets, has been read
+	setsRead                       bool   // the count of sets has been read
+	blockIDs, setIDs               ids    // the clients of blocks and of sets
+	mark                           *mark  // of span
 }
 
 // The smallest block is a client, a count, a clock and a struct of two bytes; the smallest set of deletions is a client and
@@ -28,8 +35,9 @@ const (
 	minDeletion = 2
 )
 
-func scan(update []byte, checked bool) *scanner {
-	u := &scanner{reader: reader{b: update, checked: checked}}
+// scan begins to read an update; checked says that it has been read before, without fault. m is memory for its spans' marks.
+func scan(update []byte, checked bool, m *mark) *scanner {
+	u := &scanner{reader: reader{b: update, checked: checked}, mark: m}
 	u.blocks = u.count(minBlock)
 	return u
 }
@@ -41,12 +49,12 @@ func (u *scanner) nextBlock() bool {
 	}
 	u.blocks--
 	u.spans = u.count(minSpan)
-	last := u.client
 	u.client = u.uint()
 	u.clock = u.uint()
-	// Yjs writes the highest client first, and none twice: of two blocks it would lose the first.
-	u.odd = u.odd || u.spans == 0 || u.started && u.client >= last
-	u.started = true
+	u.odd = u.odd || u.spans == 0
+	if !u.checked {
+		u.blockIDs.add(u.client)
+	}
 	return u.fault == ""
 }
 
@@ -55,6 +63,8 @@ func (u *scanner) nextSpan() bool {
 	for u.spans > 0 && u.fault == "" {
 		u.spans--
 		u.span = u.reader.span(u.client, u.clock)
+		*u.mark = mark{}
+		u.span.mark = u.mark
 		u.clock = u.span.end()
 		if u.span.info() != refSkip {
 			return u.fault == ""
@@ -83,6 +93,9 @@ func (u *scanner) nextDeletion() bool {
 		}
 		u.sets--
 		u.client = u.uint()
+		if !u.checked {
+			u.setIDs.add(u.client)
+		}
 		u.deletions = u.count(minDeletion)
 	}
 	return false
@@ -100,7 +113,70 @@ func (u *scanner) readDeletion() bool {
 }
 
 // finish says what was wrong, once everything has been read.
+//
+// A client that is listed twice is refused: of two blocks Yjs itself would lose the first, and whoever writes an update as a
+// million pieces of the same client means to keep its readers busy.
 func (u *scanner) finish() error {
 	u.end()
+	if !u.blockIDs.distinct() || !u.setIDs.distinct() {
+		u.fail(RepeatedClient)
+	}
 	return u.error("update")
+}
+
+// ids are client ids. Most updates name one, which needs no memory.
+type ids struct {
+	count int
+	first uint64
+	all   []uint64 // all of them, if there are several
+}
+
+func (s *ids) add(id uint64) {
+	switch s.count {
+	case 0:
+		s.first = id
+	case 1:
+		s.all = append(s.all, s.first, id)
+	default:
+		s.all = append(s.all, id)
+	}
+	s.count++
+}
+
+// distinct puts ids in descending order, as Yjs writes them, and says whether no two are the same.
+func (s *ids) distinct() bool {
+	slices.SortFunc(s.all, func(a, b uint64) int { return cmp.Compare(b, a) })
+	for i := 1; i < len(s.all); i++ {
+		if s.all[i] == s.all[i-1] {
+			return false
+		}
+	}
+	if s.count > 1 {
+		s.first = s.all[0]
+	}
+	return true
+}
+
+// take removes the highest id if it is id.
+func (s *ids) take(id uint64) {
+	if s.count == 0 || s.first != id {
+		return
+	}
+	if s.count--; s.count > 0 {
+		s.all = s.all[1:]
+		s.first = s.all[0]
+	}
+}
+
+// eachClient calls f once for every client that the update names. It uses up what finish has put in order.
+func (u *scanner) eachClient(f func(id uint64)) {
+	for u.blockIDs.count+u.setIDs.count > 0 {
+		id := u.blockIDs.first
+		if u.blockIDs.count == 0 || u.setIDs.count > 0 && u.setIDs.first > id {
+			id = u.setIDs.first
+		}
+		f(id)
+		u.blockIDs.take(id)
+		u.setIDs.take(id)
+	}
 }

@@ -37,6 +37,7 @@ const (
 type span struct {
 	clock, length uint64
 	head, body    []byte
+	mark          *mark // where cut has last been, if somebody cuts more than once
 }
 
 func (s span) end() uint64 { return s.clock + s.length }

@@ -43,7 +43,7 @@ func (v StateVector) Append(b []byte) []byte {
 // StateVector is how far each client is known, without gaps.
 func (d *Doc) StateVector() StateVector {
 	v := make(StateVector, 0, len(d.order))
-	for _, c := range d.order {
+	for _, c := range d.sorted() {
 		if c.next > 0 {
 			v = append(v, ID{Client: c.id, Clock: c.next})
 		}
@@ -59,7 +59,7 @@ func (d *Doc) Encode() []byte { return d.Diff(nil) }
 func (d *Doc) Diff(v StateVector) []byte {
 	var w writer
 	sets, size := uint64(0), 0
-	for _, c := range d.order {
+	for _, c := range d.sorted() {
 		for len(v) > 0 && v[0].Client > c.id {
 			v = v[1:]
 		}
@@ -74,7 +74,7 @@ func (d *Doc) Diff(v StateVector) []byte {
 		}
 	}
 	out := appendUint(w.finishBlocks(size), sets)
-	for _, c := range d.order {
+	for _, c := range d.sorted() {
 		out = c.appendDeleted(out)
 	}
 	return out

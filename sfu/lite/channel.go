@@ -116,7 +116,7 @@ func (c *Channel) deliver() {
 }
 
 // Label as the client named it.
-func (c *Channel) Label() string { return c.dc.Config.Label }
+func (c *Channel) Label() string { return c.dc.Label }
 
 // Send queues one binary message. It keeps nothing of b after it has returned and does not block: the caller bounds what it
 // sends by BufferedAmount.

@@ -19,7 +19,7 @@ import (
 // nat stands between a client and the server, as a router does that gives the client a port of its own.
 type nat struct {
 	inside  *net.UDPConn
-	server  *net.UDPAddr
+	server  atomic.Pointer[net.UDPAddr]
 	client  atomic.Pointer[net.UDPAddr]
 	blocked atomic.Bool
 	wg      sync.WaitGroup
@@ -36,7 +36,7 @@ func listen(t testing.TB) *net.UDPConn {
 	return c
 }
 
-// newNAT must be told the server's address before anything is sent.
+// newNAT passes nothing on until it knows the server.
 func newNAT(t testing.TB) *nat {
 	n := &nat{inside: listen(t)}
 	n.rebind(t)
@@ -49,8 +49,8 @@ func newNAT(t testing.TB) *nat {
 			}
 			n.client.Store(from)
 			n.mu.Lock()
-			if !n.blocked.Load() {
-				_, _ = n.outside.WriteToUDP(buf[:k], n.server)
+			if to := n.server.Load(); to != nil && !n.blocked.Load() {
+				_, _ = n.outside.WriteToUDP(buf[:k], to)
 			}
 			n.mu.Unlock()
 		}
@@ -95,7 +95,7 @@ func behindNAT(t *testing.T) (*server, *transport, *client, *answer.Description,
 	s := open(t, lite.Config{Timing: quick, Advertise: []answer.Candidate{
 		{Protocol: "udp", Addr: n.inside.LocalAddr().(*net.UDPAddr).AddrPort()},
 	}})
-	n.server = net.UDPAddrFromAddrPort(s.Sockets()[0].Addr())
+	n.server.Store(net.UDPAddrFromAddrPort(s.Sockets()[0].Addr()))
 	x := s.transport(t)
 	p := newClient(t, clientConfig{networks: []webrtc.NetworkType{webrtc.NetworkTypeUDP4}})
 	d := p.offer(x, nil)
@@ -164,7 +164,7 @@ func credentials(t testing.TB, sdp string) answer.ICE {
 }
 
 // stranger is a bare socket, and a transport it has credentials of.
-func stranger(t *testing.T, s *server) (*net.UDPConn, *transport, answer.ICE, string) {
+func stranger(t testing.TB, s *server) (*net.UDPConn, *transport, answer.ICE, string) {
 	t.Helper()
 	x := s.transport(t)
 	p := newClient(t, clientConfig{})
@@ -275,11 +275,11 @@ func TestChannelReportsThatItHasDrained(t *testing.T) {
 }
 
 func TestTCPConnectionMustAuthenticate(t *testing.T) {
-	s := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPIdle: 200 * time.Millisecond, TCPStrange: 2}})
+	s := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPStrange: 2}})
+	hasty := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}, Limits: lite.Limits{TCPIdle: 50 * time.Millisecond}})
 	_, x, local, remote := stranger(t, s)
-	at := s.Advertised()[1].Addr.String()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp4", at)
+	dialTo := func(s *server) net.Conn {
+		c, err := net.Dial("tcp4", s.Advertised()[1].Addr.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,6 +287,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(patience))
 		return c
 	}
+	dial := func() net.Conn { return dialTo(s) }
 	frame := func(b []byte) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...) }
 	ends := func(c net.Conn, why string) {
 		t.Helper()
@@ -296,7 +297,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 			t.Errorf("%s: still open", why)
 		}
 	}
-	ends(dial(), "silent")
+	ends(dialTo(hasty), "silent")
 	for why, b := range map[string][]byte{
 		"media first":   frame(append([]byte{128, 96}, make([]byte, 30)...)),
 		"wrong check":   frame(checkBy(answer.ICE{Ufrag: local.Ufrag, Pwd: "guess"}, remote)),
@@ -308,10 +309,13 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 		_, _ = c.Write(b)
 		ends(c, why)
 	}
+	none := func() bool { return s.Stats().TCPConns == 0 }
+	eventually(t, "no connection left", none)
+	refused := s.Stats().Dropped[lite.DropTCPLimit]
 	a, b := dial(), dial()
 	eventually(t, "two connections", func() bool { return s.Stats().TCPConns == 2 })
 	ends(dial(), "one too many")
-	eventually(t, "the count", func() bool { return s.Stats().Dropped[lite.DropTCPLimit] == 1 })
+	eventually(t, "the count", func() bool { return s.Stats().Dropped[lite.DropTCPLimit] == refused+1 })
 	_ = b.Close()
 	_, _ = a.Write(frame(checkBy(local, remote)))
 	x.waitFor(t, lite.Connecting)
@@ -323,7 +327,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 	}
 	_ = a.Close()
 	x.waitFor(t, lite.Failed)
-	eventually(t, "no connection left", func() bool { return s.Stats().TCPConns == 0 })
+	eventually(t, "no connection left", none)
 }
 
 func TestConfigErrorsSayWhatToDo(t *testing.T) {

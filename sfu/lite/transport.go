@@ -90,6 +90,9 @@ func newTransport(s *Server, emit func(Event)) *Transport {
 func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
 	t.negotiating.Lock()
 	defer t.negotiating.Unlock()
+	if t.State() == Closed {
+		return "", nil, ErrClosed
+	}
 	hash := sha256.Sum256([]byte(offer))
 	if a := &t.agreed; a.description != nil && a.offer == hash {
 		return a.description.SDP(a.local), a.description, nil
@@ -110,7 +113,7 @@ func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
 			return "", nil, err
 		}
 		next.local.ICE = answer.ICE(fresh)
-		t.restart(fresh, o.ICE.Ufrag)
+		t.restart(fresh, next.description.ICE.Ufrag) // not the offer's, which would keep its text
 	}
 	next.local.Version++
 	t.agreed = next

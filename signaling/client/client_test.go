@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,7 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/auth"
 	"github.com/turnout-rtc/turnout/signaling/client"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
+	"github.com/turnout-rtc/turnout/turn"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,8 +36,9 @@ const secret = "a secret of at least thirty-two bytes"
 
 // server is a real control plane over a real media plane, on loopback.
 type server struct {
-	t   *testing.T
-	url string
+	t     *testing.T
+	url   string
+	relay *turn.Server
 }
 
 func newServer(t *testing.T, change ...func(*signaling.Config)) *server {
@@ -48,7 +52,15 @@ func newServer(t *testing.T, change ...func(*signaling.Config)) *server {
 	for _, f := range change {
 		f(&cfg)
 	}
-	rooms, err := signaling.New(cfg, signaling.Planes{Media: media, Data: datachannel.Config{}}, "test", log)
+	var allow []netip.AddrPort
+	for _, a := range media.Advertised() {
+		allow = append(allow, a.Addr)
+	}
+	relay, err := turn.New(turn.Config{Enabled: true, UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", Secret: secret}, allow, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rooms, err := signaling.New(cfg, signaling.Planes{Media: media, Data: datachannel.Config{}, TURN: relay}, "test", log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +70,11 @@ func newServer(t *testing.T, change ...func(*signaling.Config)) *server {
 	t.Cleanup(func() {
 		rooms.Close()
 		h.Close()
-		if err := media.Close(); err != nil {
+		if err := errors.Join(relay.Close(), media.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return &server{t: t, url: h.URL}
+	return &server{t: t, url: h.URL, relay: relay}
 }
 
 func token(t *testing.T, identity string, change ...func(*auth.Token)) string {
@@ -83,6 +95,7 @@ type someone struct {
 	*client.Room
 	t      *testing.T
 	events chan client.Event
+	passed []client.Event // that nothing has awaited yet
 }
 
 func (s *server) join(identity string, change ...func(*client.Options)) *someone {
@@ -108,9 +121,15 @@ func (s *server) join(identity string, change ...func(*client.Options)) *someone
 	return p
 }
 
-// await returns the first event of type E that fits, and drops those before it.
+// await returns the first event of type E that fits and that was not awaited before.
 func await[E client.Event](p *someone, fits func(E) bool) E {
 	p.t.Helper()
+	for i, e := range p.passed {
+		if e, ok := e.(E); ok && (fits == nil || fits(e)) {
+			p.passed = slices.Delete(p.passed, i, i+1)
+			return e
+		}
+	}
 	deadline := time.After(patience)
 	for {
 		select {
@@ -118,6 +137,7 @@ func await[E client.Event](p *someone, fits func(E) bool) E {
 			if e, ok := e.(E); ok && (fits == nil || fits(e)) {
 				return e
 			}
+			p.passed = append(p.passed, e)
 		case <-deadline:
 			var want E
 			p.t.Fatalf("%s: no %T; %v", p.Self().Identity, want, p.Err())
@@ -332,6 +352,7 @@ func TestACutWebSocketIsResumedAndNothingIsLost(t *testing.T) {
 	track := await[client.TrackStarted](bob, nil).Track
 	hear(t, track, 5)
 
+	bob.passed = nil
 	line.cut(3)
 	await(bob, func(e client.StateChanged) bool { return e.State == client.Reconnecting })
 	ada.speak(webrtc.MimeTypeVP8, protocol.Camera) // while bob cannot be told
@@ -350,7 +371,10 @@ func TestACutWebSocketIsResumedAndNothingIsLost(t *testing.T) {
 		t.Errorf("a request on the new WebSocket: %v", err)
 	}
 	for len(ada.events) > 0 {
-		if e, left := (<-ada.events).(client.ParticipantLeft); left {
+		ada.passed = append(ada.passed, <-ada.events)
+	}
+	for _, e := range ada.passed {
+		if e, left := e.(client.ParticipantLeft); left {
 			t.Errorf("ada saw %s leave", e.Participant.Identity)
 		}
 	}
@@ -368,6 +392,46 @@ func TestARequestUnderWayAtTheCutIsAnsweredOnce(t *testing.T) {
 		if err := <-result; err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestMediaGoesOnThroughARestartAndANewTransport(t *testing.T) {
+	s := newServer(t)
+	ada, bob := s.join("ada"), s.join("bob")
+	voice := ada.speak(webrtc.MimeTypeOpus, protocol.Microphone)
+	await[client.DataOpened](bob, nil)
+	hear(t, await[client.TrackStarted](bob, nil).Track, 5)
+
+	client.Need(bob.Room, protocol.ICERestart)
+	client.Need(ada.Room, protocol.ICERestart)
+	client.Need(bob.Room, protocol.NewTransport)
+	again := await[client.TrackStarted](bob, nil).Track
+	if again.Publication.ID != voice.ID() {
+		t.Errorf("bob hears %+v", again.Publication)
+	}
+	hear(t, again, 5)
+	if err := bob.Chat("still here"); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := await[client.MessageReceived](ada, nil).Chat(); text != "still here" {
+		t.Errorf("ada reads %q", text)
+	}
+
+	client.Need(ada.Room, protocol.NewTransport) // what ada publishes begins anew
+	await(bob, func(e client.Published) bool { return e.Publication.ID == voice.ID() })
+	hear(t, await[client.TrackStarted](bob, nil).Track, 5)
+}
+
+func TestMediaAndDataOverTURNAlone(t *testing.T) {
+	s := newServer(t)
+	ada := s.join("ada")
+	bob := s.join("bob", func(o *client.Options) { o.RelayOnly = true })
+	ada.speak(webrtc.MimeTypeOpus, protocol.Microphone)
+	bob.speak(webrtc.MimeTypeVP8, protocol.Camera)
+	hear(t, await[client.TrackStarted](bob, nil).Track, 10)
+	hear(t, await[client.TrackStarted](ada, nil).Track, 10)
+	if got := s.relay.Stats(); got.Up.Packets < 10 || got.Down.Packets < 10 {
+		t.Errorf("TURN relayed %d packets up and %d down", got.Up.Packets, got.Down.Packets)
 	}
 }
 

@@ -71,12 +71,15 @@ func newPeer(r *Room, j protocol.Joined, transport int) (*peer, error) {
 }
 
 func newPeerConnection(o Options, servers []protocol.ICEServer) (*webrtc.PeerConnection, error) {
-	media, interceptors := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	if err := errors.Join(media.RegisterDefaultCodecs(), webrtc.RegisterDefaultInterceptors(media, interceptors)); err != nil {
-		return nil, err
-	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	media, interceptors := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	if err := webrtc.RegisterDefaultInterceptorsWithOptions(media, interceptors, webrtc.WithInterceptorLoggerFactory(quiet)); err != nil {
+		return nil, err
+	}
 	settings := webrtc.SettingEngine{LoggerFactory: quiet}
 	if o.Engine != nil {
 		o.Engine(&settings)

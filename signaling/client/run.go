@@ -155,6 +155,7 @@ func (r *Room) needOffer(why protocol.OfferReason) {
 	}
 	next.adopt(old)
 	r.peer = next
+	r.stream.unwired()
 	r.tracks.close()
 	r.tracks = newTracks(r)
 	r.running.Go(old.close)
@@ -166,12 +167,12 @@ func (r *Room) send(f frame.Send) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.Lossy {
-		r.peer.sendLossy(wire[0])
-		return id, nil
-	}
 	for _, w := range wire {
-		_ = r.peer.sendReliable(w) // what is lost with a wire is sent again on the next
+		if f.Lossy {
+			r.peer.sendLossy(w)
+		} else {
+			_ = r.peer.sendReliable(w) // what is lost with a wire is sent again on the next
+		}
 	}
 	return id, nil
 }

@@ -41,6 +41,9 @@ func (s *stream) hello() []byte {
 	return frame.Append(nil, frame.Hello{Version: 1, Stream: s.id, Received: s.received})
 }
 
+// unwired says that the wire is gone; the next one begins with hello.
+func (s *stream) unwired() { s.open = false }
+
 // output is what comes of a wire message: frames for the same wire, one a message, and events.
 type output struct {
 	wire   [][]byte
@@ -161,9 +164,10 @@ func (s *stream) fragment(f frame.Fragment, out *output) {
 	}
 }
 
-// send queues a message and returns its number and the frames to send now.
+// send queues a message and returns its number and the frames to send now. Between two wires a reliable message waits for the
+// next welcome, and a lossy one is lost.
 func (s *stream) send(m frame.Send) (id uint64, wire [][]byte, err error) {
-	if !s.open {
+	if s.id == 0 {
 		return 0, nil, ErrData
 	}
 	if len(m.Payload) > s.limit {
@@ -176,6 +180,9 @@ func (s *stream) send(m frame.Send) (id uint64, wire [][]byte, err error) {
 			return 0, nil, ErrSize
 		}
 		s.nextID = m.ID
+		if !s.open {
+			return m.ID, nil, nil
+		}
 		return m.ID, [][]byte{encoded}, nil
 	}
 	wire = [][]byte{encoded}
@@ -190,6 +197,9 @@ func (s *stream) send(m frame.Send) (id uint64, wire [][]byte, err error) {
 		s.sentBytes += len(w)
 	}
 	s.sent = append(s.sent, wire...)
+	if !s.open {
+		return m.ID, nil, nil
+	}
 	return m.ID, wire, nil
 }
 

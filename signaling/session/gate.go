@@ -2,11 +2,20 @@ package session
 
 import "time"
 
-// Costs of messages at a Gate.
-const (
-	CostMessage    = 1
-	CostUnreadable = 10
-)
+// costUnreadable is the least that a message costs that cannot be read.
+const costUnreadable = 10
+
+// costBytes is the size of which one costs as much as a message more: what is said to a room is sent to everybody in it.
+const costBytes = 4096
+
+// Cost of a message of so many bytes, in messages.
+func Cost(size int, readable bool) int {
+	cost := 1 + size/costBytes
+	if readable {
+		return cost
+	}
+	return max(cost, costUnreadable)
+}
 
 // MaxRefusals is how many refusals in a row are a flood.
 const MaxRefusals = 100

@@ -182,21 +182,21 @@ func TestOutboxAgreesWithANaiveModel(t *testing.T) {
 func TestAGateLetsTheRateThroughAndRecovers(t *testing.T) {
 	g := &small(Config{Rate: 10, Burst: 20}).Gate
 	for i := range 20 {
-		if v := g.Take(at(0), CostMessage); v != Pass {
+		if v := g.Take(at(0), 1); v != Pass {
 			t.Fatalf("message %d of the burst: %v", i, v)
 		}
 	}
-	if v := g.Take(at(0), CostMessage); v != Refuse {
+	if v := g.Take(at(0), 1); v != Refuse {
 		t.Fatalf("beyond the burst: %v", v)
 	}
-	if v := g.Take(at(900*time.Millisecond), CostMessage); v != Refuse {
+	if v := g.Take(at(900*time.Millisecond), 1); v != Refuse {
 		t.Fatalf("before a second's worth has gathered: %v", v)
 	}
-	if v := g.Take(at(time.Second), CostMessage); v != Pass {
+	if v := g.Take(at(time.Second), 1); v != Pass {
 		t.Fatalf("after a second: %v", v)
 	}
 	for i := range 1000 { // at the rate, for ever
-		if v := g.Take(at(time.Second+time.Duration(i+1)*100*time.Millisecond), CostMessage); v != Pass {
+		if v := g.Take(at(time.Second+time.Duration(i+1)*100*time.Millisecond), 1); v != Pass {
 			t.Fatalf("message %d at the rate: %v", i, v)
 		}
 	}
@@ -206,10 +206,22 @@ func TestUnreadableMessagesCostMore(t *testing.T) {
 	g := &small(Config{Rate: 1, Burst: 25}).Gate
 	var got []Verdict
 	for range 3 {
-		got = append(got, g.Take(at(0), CostUnreadable))
+		got = append(got, g.Take(at(0), Cost(20, false)))
 	}
 	if !slices.Equal(got, []Verdict{Pass, Pass, Refuse}) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestLargeMessagesCostMore(t *testing.T) {
+	for _, c := range []struct {
+		size     int
+		readable bool
+		want     int
+	}{{0, true, 1}, {4095, true, 1}, {4096, true, 2}, {256 << 10, true, 65}, {0, false, 10}, {256 << 10, false, 65}} {
+		if got := Cost(c.size, c.readable); got != c.want {
+			t.Errorf("%+v costs %d", c, got)
+		}
 	}
 }
 
@@ -222,7 +234,7 @@ func TestOnlyWhoGoesOnAfterRefusalsIsAFlood(t *testing.T) {
 			g := &small(Config{Rate: 50, Burst: 200}).Gate
 			flood := false
 			for i := range 60 * c.perSecond {
-				flood = flood || g.Take(at(time.Duration(i)*time.Second/time.Duration(c.perSecond)), CostMessage) == Flood
+				flood = flood || g.Take(at(time.Duration(i)*time.Second/time.Duration(c.perSecond)), 1) == Flood
 			}
 			if flood != c.flood {
 				t.Errorf("%d messages a second for a minute: flood %v", c.perSecond, flood)

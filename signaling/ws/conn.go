@@ -38,9 +38,13 @@ type goodbye struct {
 
 func newConn(socket *websocket.Conn, cfg Config) *Conn {
 	c := &Conn{socket: socket, cfg: cfg, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{})}
-	socket.SetReadLimit(int64(cfg.MessageBytes))
 	socket.SetPongHandler(func(string) error {
 		c.heard()
+		return nil
+	})
+	socket.SetPingHandler(func(data string) error {
+		c.heard()
+		_ = socket.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(closeWait)) // a socket that fails tells the reader
 		return nil
 	})
 	c.heard()
@@ -77,18 +81,26 @@ var ErrTimeout = errors.New("ws: nothing was heard in time")
 // thrown away until the other side closes, too.
 func (c *Conn) Read() ([]byte, error) {
 	for {
-		kind, b, err := c.socket.ReadMessage()
+		kind, r, err := c.socket.NextReader() // passes over what is left of the message before
+		if err != nil {
+			return nil, c.readError(err)
+		}
+		if c.ending() {
+			continue
+		}
+		if kind != websocket.TextMessage {
+			c.Finish(protocol.CloseBinary, "only text frames are understood")
+			continue
+		}
+		b, err := io.ReadAll(io.LimitReader(r, int64(c.cfg.MessageBytes)+1))
 		if err != nil {
 			return nil, c.readError(err)
 		}
 		c.heard()
-		switch {
-		case c.ending():
-		case kind != websocket.TextMessage:
-			c.Finish(protocol.CloseBinary, "only text frames are understood")
-		default:
+		if len(b) <= c.cfg.MessageBytes {
 			return b, nil
 		}
+		c.Finish(protocol.CloseTooBig, "the message is larger than "+strconv.Itoa(c.cfg.MessageBytes)+" bytes")
 	}
 }
 
@@ -96,8 +108,6 @@ func (c *Conn) readError(err error) error {
 	var timeout net.Error
 	var closed *websocket.CloseError
 	switch {
-	case errors.Is(err, websocket.ErrReadLimit):
-		c.Finish(protocol.CloseTooBig, "the message is larger than "+strconv.Itoa(c.cfg.MessageBytes)+" bytes")
 	case errors.As(err, &timeout) && timeout.Timeout() && !c.ending():
 		return ErrTimeout
 	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
@@ -145,29 +155,9 @@ func (c *Conn) Interrupt() {
 func (c *Conn) close() string {
 	close(c.reading)
 	<-c.written
-	if c.code() == protocol.CloseTooBig {
-		discard(c.socket.NetConn())
-	}
 	_ = c.socket.Close() // there is nobody left to tell
 	c.ended("lost")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.why
-}
-
-func (c *Conn) code() protocol.CloseCode {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.finish == nil {
-		return 0
-	}
-	return c.finish.code
-}
-
-// discard takes the rest of a message that is too big off the wire: a socket that is closed with bytes unread resets the
-// connection (RFC 9293 §3.10.4), and the close frame that explains it would be lost.
-func discard(conn net.Conn) {
-	const most = 64 << 20
-	_ = conn.SetReadDeadline(time.Now().Add(closeWait))
-	_, _ = io.Copy(io.Discard, io.LimitReader(conn, most))
 }

@@ -32,9 +32,10 @@ type Door struct {
 	serving sync.WaitGroup // one for each Conn
 
 	// Guarded by mu.
-	mu    sync.Mutex
-	conns map[*Conn]struct{}
-	shut  bool
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	reserved int // for upgrades under way
+	shut     bool
 }
 
 // NewDoor makes a door. All functions of owner must be set.
@@ -64,7 +65,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		header = http.Header{"Sec-WebSocket-Protocol": {protocol.SubProtocol}}
 	}
-	if d.Len() >= d.cfg.MaxConns {
+	if !d.reserve() {
 		w.Header().Set("Retry-After", "10")
 		d.refuse(w, http.StatusServiceUnavailable, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more connections", Hint: "try again later", Retryable: true})
 		return
@@ -72,14 +73,33 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token := Token(r)
 	socket, err := d.upgrader.Upgrade(w, r, header)
 	if err != nil {
+		d.release()
 		return // Upgrade has answered
 	}
 	d.open(socket, token)
 }
 
+// reserve keeps a place for one more, which open takes or release gives back.
+func (d *Door) reserve() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.conns)+d.reserved >= d.cfg.MaxConns {
+		return false
+	}
+	d.reserved++
+	return true
+}
+
+func (d *Door) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reserved--
+}
+
 func (d *Door) open(socket *websocket.Conn, token string) {
 	c := newConn(socket, d.cfg)
 	d.mu.Lock()
+	d.reserved--
 	if d.shut {
 		d.mu.Unlock()
 		c.writeClose(goodbye{code: protocol.CloseGoingAway, text: "the server stops"})

@@ -145,6 +145,30 @@ func TestSilenceIsToldToTheReader(t *testing.T) {
 	}
 }
 
+func TestAPingIsAnsweredAndCountsAsHeard(t *testing.T) {
+	_, c, why := open(t, Config{Heartbeat: 20 * time.Millisecond, Timeout: time.Second}, echo)
+	pongs := make(chan string, 100)
+	c.SetPingHandler(func(string) error { return nil }) // the server's own pings are not answered
+	c.SetPongHandler(func(data string) error {
+		pongs <- data
+		return nil
+	})
+	go func() { _, _, _ = c.ReadMessage() }() // ends with the connection
+	for range 30 {                            // for longer than the timeout
+		if err := c.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-pongs; got != "x" {
+			t.Errorf("pong %q", got)
+		}
+		select {
+		case s := <-why:
+			t.Fatalf("it ended: %s", s)
+		case <-time.After(50 * time.Millisecond): // between pings
+		}
+	}
+}
+
 func TestALostConnectionIsNoted(t *testing.T) {
 	_, c, why := open(t, Config{}, echo)
 	_ = c.NetConn().Close()
@@ -203,4 +227,24 @@ func TestOriginsAreComparedExactly(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
+}
+
+// FuzzToken: whatever the headers and the query hold, a token is one of the pieces that were given.
+func FuzzToken(f *testing.F) {
+	f.Add("Bearer a", "turnout.v1, access_token_b", "turnout_session=c", "access_token=d")
+	f.Add("bearer", ",,access_token_", "turnout_session", "access_token=%zz")
+	f.Fuzz(func(t *testing.T, authorization, protocols, cookie, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/ws", http.NoBody)
+		r.Header["Authorization"] = []string{authorization}
+		r.Header["Sec-Websocket-Protocol"] = []string{protocols}
+		r.Header["Cookie"] = []string{cookie}
+		r.URL.RawQuery = query
+		got := Token(r)
+		for _, given := range []string{authorization, protocols, cookie, r.URL.Query().Get("access_token")} {
+			if strings.Contains(given, got) {
+				return
+			}
+		}
+		t.Errorf("%q was given by nobody", got)
+	})
 }

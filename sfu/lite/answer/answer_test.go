@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,23 @@ func TestNewSlotsGetNewSSRCs(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestDescriptionIsSmall(t *testing.T) {
+	text := stored(t, "chromium-join")
+	var before, after runtime.MemStats
+	keep := make([]*Description, 100)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range keep {
+		keep[i] = compute(t, strings.Clone(text), nil)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if n := int(after.HeapAlloc-before.HeapAlloc) / len(keep); n > 10_000 {
+		t.Errorf("a description of %d m-lines keeps %d bytes, its offer has %d", len(keep[0].Media), n, len(text))
+	}
+	runtime.KeepAlive(keep)
 }
 
 func TestOnlyWhatIsAllowedIsAccepted(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // not changed. newSSRC gives random SSRCs. The error is an *Error.
 func Compute(o *Offer, before *Description, p Policy, l Limits, newSSRC func() uint32) (*Description, error) {
 	p, l = p.withDefaults(), l.withDefaults()
-	d := &Description{ICE: o.ICE, Fingerprints: o.Fingerprints, slots: map[Kind]int{}}
+	d := &Description{ICE: o.ICE, Fingerprints: slices.Clone(o.Fingerprints), slots: map[Kind]int{}}
 	if before != nil {
 		if err := o.follows(before); err != nil {
 			return nil, err
@@ -33,7 +33,8 @@ func Compute(o *Offer, before *Description, p Policy, l Limits, newSSRC func() u
 			if d.Data != nil {
 				m.Role = Refused // one association per transport, RFC 8831 §6
 			} else {
-				d.Data = o.sections[i].data
+				data := *o.sections[i].data
+				d.Data = &data
 			}
 		}
 		was, _ := before.Find(m.MID)
@@ -51,6 +52,7 @@ func Compute(o *Offer, before *Description, p Policy, l Limits, newSSRC func() u
 	if !slices.ContainsFunc(d.Media, func(m Media) bool { return m.Role != Refused }) {
 		return nil, fail(Nothing, "none of the offered codecs is supported: audio %v, video %v", p.Audio, p.Video)
 	}
+	d.compact()
 	return d, nil
 }
 
@@ -78,7 +80,7 @@ func (s *section) decide(p Policy) Media {
 	m.Extensions = acceptExtensions(s.extensions, p.Extensions, s.mixed)
 	switch {
 	case s.sends:
-		m.Role, m.RIDs = Publication, s.rids
+		m.Role, m.RIDs = Publication, slices.Clone(s.rids)
 		if len(s.rids) == 0 {
 			m.Sources = s.sources
 		}

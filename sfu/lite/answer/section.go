@@ -28,7 +28,7 @@ type section struct {
 
 func parseSection(m *sdp.MediaDescription, session []sdp.Attribute, l Limits) (section, error) {
 	at := attributes{m.Attributes, session}
-	s := section{kind: Kind(m.MediaName.Media), proto: strings.Join(m.MediaName.Protos, "/"), formats: m.MediaName.Formats}
+	s := section{kind: kindOf(m.MediaName.Media), proto: strings.Join(m.MediaName.Protos, "/"), formats: m.MediaName.Formats}
 	s.mid, _ = at.get("mid")
 	_, bundleOnly := at.get("bundle-only")
 	s.refused = m.MediaName.Port.Value == 0 && !bundleOnly || len(s.formats) == 0
@@ -61,6 +61,16 @@ func parseSection(m *sdp.MediaDescription, session []sdp.Attribute, l Limits) (s
 		s.refused = true
 		return s, nil
 	}
+}
+
+// kindOf is a constant where there is one: a part of the text would keep all of it alive.
+func kindOf(s string) Kind {
+	for _, k := range []Kind{Audio, Video, Application} {
+		if s == string(k) {
+			return k
+		}
+	}
+	return Kind(s)
 }
 
 func (s *section) direction(at attributes) {

@@ -1,5 +1,6 @@
 // @turnout/client: calls, data and presence in a turnout room, from a browser.
-export { connect, Room, type RoomOptions } from './room.js';
+export { connect, Room } from './room.js';
+export type { RoomOptions } from './options.js';
 export type { RoomEvents } from './events.js';
 export type { RoomState, Link } from './state.js';
 export type { DisconnectReason } from './closing.js';

@@ -1,5 +1,5 @@
 // A room: one value of state, and the shells that change it.
-import { type Backoff, usualBackoff } from './backoff.js';
+import { usualBackoff } from './backoff.js';
 import { Chat } from './chat.js';
 import type { DisconnectReason } from './closing.js';
 import { Data } from './data.js';
@@ -11,31 +11,19 @@ import { Listening } from './listening.js';
 import { LocalParticipant } from './local.js';
 import { Media } from './media.js';
 import { Moderation } from './moderation.js';
+import { watchNetwork } from './network.js';
 import type { RemoteParticipant } from './participant.js';
+import { type RoomOptions, socketUrl } from './options.js';
 import { Playback } from './playback.js';
 import type { Presence } from './presence.js';
-import type { Joined, ServerMessage, Update } from './protocol.js';
+import type { Joined, ServerMessage } from './protocol.js';
 import { Roster } from './roster.js';
-import { type Log, Signal, type Token } from './signal.js';
+import { Signal } from './signal.js';
 import { initial, type Link, type Message, reduce, type RoomData, type RoomState } from './state.js';
 import { callStats, type CallStats, type Traffic } from './stats.js';
 import { openTopic, type Topic, type TopicOptions } from './topic.js';
 import { type RoomSnapshot, view } from './view.js';
-import { watchNetwork } from './network.js';
-
-export interface RoomOptions {
-  /** The server: https://host or wss://host. Room and identity are in the token. */
-  url: string;
-  /** Left out when a cookie carries it. */
-  token?: Token;
-  /** Default true: everything published is shown. */
-  autoSubscribe?: boolean;
-  reconnect?: Partial<Backoff>;
-  rtc?: RTCConfiguration;
-  /** Media by TURN only: others do not learn this computer's address. */
-  relayOnly?: boolean;
-  log?: Log;
-}
+import { Wishes } from './wishes.js';
 
 /** Joins a room. */
 export async function connect(options: RoomOptions, signal?: AbortSignal): Promise<Room> {
@@ -56,6 +44,7 @@ export class Room {
   readonly #data: Data;
   readonly #listening: Listening;
   readonly #media: Media;
+  readonly #wishes = new Wishes((request) => this.#request(request));
   readonly #subscribers = new Set<() => void>();
   // Owned by #dispatch.
   #state: RoomData = initial;
@@ -65,12 +54,6 @@ export class Room {
   #signal: Signal | undefined;
   #unwatch: () => void = () => undefined;
   #traffic: Traffic | undefined;
-  /** What was changed about oneself and is to be changed again after a new join. */
-  #update: Update = {};
-  /** Publications that were subscribed or not, against the rule of the room. */
-  readonly #wishes = new Map<string, boolean>();
-  /** Mutings of one's own on their way, by publication. */
-  readonly #muting = new Map<string, number>();
 
   constructor(options: RoomOptions) {
     this.#options = options;
@@ -102,7 +85,7 @@ export class Room {
         unpublish: (id) => this.#media.unpublish(id),
         replaceTrack: (id, media) => this.#media.replaceTrack(id, media),
         mute: (id, muted) => this.#muteOwn(id, muted),
-        update: (update) => this.#updateSelf(update),
+        update: (update) => this.#wishes.update(update),
         changed: () => this.#changed(),
         published: (publication) => this.#events.emit('localTrackPublished', publication),
         unpublished: (publication) => this.#events.emit('localTrackUnpublished', publication),
@@ -113,7 +96,7 @@ export class Room {
     this.#roster = new Roster({
       events: this.#events,
       playback: this.#playback,
-      subscriber: { subscribe: (id, subscribed) => this.#subscribe(id, subscribed) },
+      subscriber: this.#wishes,
       autoSubscribe: options.autoSubscribe ?? true,
       receiver: (slot) => this.#media.receiver(slot),
     });
@@ -241,9 +224,7 @@ export class Room {
     this.#dispatch({ t: 'joined', d: joined });
     this.#media.joined(joined);
     this.#listening.start();
-    if (!again) return;
-    if (Object.keys(this.#update).length > 0) void this.#updateSelf(this.#update).catch(() => undefined);
-    for (const [id, subscribed] of this.#wishes) void this.#subscribe(id, subscribed).catch(() => this.#wishes.delete(id));
+    if (again) this.#wishes.again();
   }
 
   #resumed(): void {
@@ -270,7 +251,6 @@ export class Room {
     this.#data.close();
     this.local.close(true);
     this.#playback.detachAll();
-    this.#update = {};
     this.#wishes.clear();
     this.#dispatch({ t: 'disconnected', reason, error });
   }
@@ -325,34 +305,16 @@ export class Room {
     await this.#signal.request(request);
   }
 
-  async #updateSelf(update: Update): Promise<void> {
-    await this.#request({ t: 'update', d: update });
-    const attributes = { ...this.#update.attributes, ...update.attributes };
-    this.#update = { ...this.#update, ...update, ...(Object.keys(attributes).length > 0 && { attributes }) };
-  }
-
-  async #subscribe(id: string, subscribed: boolean): Promise<void> {
-    await this.#request({ t: 'subscribe', d: { id, subscribed } });
-    this.#wishes.set(id, subscribed);
-  }
-
   async #muteOwn(id: string, muted: boolean): Promise<void> {
     const publication = this.local.publications.get(id);
     if (publication) this.#events.emit(muted ? 'trackMuted' : 'trackUnmuted', publication, this.local);
-    this.#muting.set(id, (this.#muting.get(id) ?? 0) + 1);
-    try {
-      await this.#request({ t: 'mute', d: { id, muted } });
-    } finally {
-      const left = (this.#muting.get(id) ?? 1) - 1;
-      if (left > 0) this.#muting.set(id, left);
-      else this.#muting.delete(id);
-    }
+    await this.#wishes.mute(id, muted);
   }
 
   /** A moderator muted it. What is one's own wish on its way is not mistaken for that. */
   #mutedByOther({ id, muted }: { id: string; muted: boolean }): void {
     const publication = this.local.publications.get(id);
-    if (!publication || !muted || publication.muted || this.#muting.has(id)) return;
+    if (!publication || !muted || publication.muted || this.#wishes.isMuting(id)) return;
     publication.silence();
     this.#events.emit('trackMuted', publication, this.local);
   }
@@ -360,12 +322,4 @@ export class Room {
   async #devicesChanged(): Promise<void> {
     this.#events.emit('devicesChanged', await listDevices().catch(() => []));
   }
-}
-
-function socketUrl(url: string): string {
-  const at = new URL(url);
-  at.protocol = at.protocol === 'http:' || at.protocol === 'ws:' ? 'ws:' : 'wss:';
-  at.pathname = `${at.pathname.replace(/\/$/, '')}/ws`;
-  at.search = at.hash = '';
-  return at.href;
 }

@@ -4,6 +4,7 @@ import { afterClose, type Closed, type DisconnectReason, toError } from './closi
 import { asTurnoutError, aborted, notConnected, TurnoutError } from './errors.js';
 import type { ClientFrame, ErrorInfo, Joined, Post, Request, ServerFrame, ServerMessage } from './protocol.js';
 import { decode, encode, PROTOCOL, SUBPROTOCOL, VERSION } from './protocol.js';
+import { Heartbeat } from './heartbeat.js';
 import { Session } from './session.js';
 
 /** A JWT, or how to get one: asked again for every join. */
@@ -45,8 +46,6 @@ type SessionRequest = Exclude<Request, { t: 'join' | 'resume' }>;
 
 // How long a WebSocket may take to open and carry out join or resume.
 const handshakeMs = 10_000;
-// How long a server may take to answer a ping that a change of network gave rise to.
-const probeMs = 3000;
 // A connection that held for so long has earned an attempt without a wait.
 const stableMs = 5000;
 const closeOf: Record<string, number> = {
@@ -65,6 +64,11 @@ export class Signal {
   readonly #events: SignalEvents;
   readonly #session = new Session();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #heartbeat = new Heartbeat(
+    () => this.post({ t: 'ping', d: { n: this.#session.lastN } }),
+    () => this.#lost({ code: 4008, newToken: false }),
+  );
+  #times = { intervalMs: 5000, timeoutMs: 12_000 };
   #socket: Socket | undefined;
   /** Whether the session goes on over the socket now. */
   #attached = false;
@@ -72,14 +76,11 @@ export class Signal {
   #everJoined = false;
   #attempt = 0;
   #attachedAt = 0;
-  #heardAt = 0;
-  #heartbeat = { intervalMs: 5000, timeoutMs: 12_000 };
   #lastError: ErrorInfo | undefined;
   #disconnect: Closed['disconnect'];
   #first: { resolve(): void; reject(error: TurnoutError): void } | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
-  #pinging: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: SignalOptions, events: SignalEvents) {
     this.#options = options;
@@ -89,12 +90,12 @@ export class Signal {
   /** Joins. Settles with the first attempt; later losses are mended without it. */
   connect(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(aborted(signal));
       const stop = (): void => this.#end('client', signal && aborted(signal));
       signal?.addEventListener('abort', stop, { once: true });
       const settled = (): void => signal?.removeEventListener('abort', stop);
       this.#first = { resolve: () => (settled(), resolve()), reject: (error) => (settled(), reject(error)) };
-      void this.#open();
+      if (signal?.aborted) stop();
+      else void this.#open();
     });
   }
 
@@ -138,11 +139,7 @@ export class Signal {
       clearTimeout(this.#retry);
       this.#retry = undefined;
       void this.#open();
-    } else if (this.#attached) {
-      this.post({ t: 'ping', d: { n: this.#session.lastN } });
-      const asked = Date.now();
-      this.#within(probeMs, () => this.#heardAt < asked && this.#lost({ code: 4008, newToken: false }));
-    }
+    } else if (this.#attached) this.#heartbeat.probe();
   }
 
   async #open(): Promise<void> {
@@ -181,7 +178,7 @@ export class Signal {
 
   #receive(data: unknown): void {
     if (typeof data !== 'string') return; // data frames are not for this connection
-    this.#heardAt = Date.now();
+    this.#heartbeat.heard();
     let frame: ServerFrame;
     try {
       frame = decode(data);
@@ -223,7 +220,7 @@ export class Signal {
   #joined(joined: Joined): void {
     const again = this.#everJoined;
     this.#everJoined = true;
-    this.#heartbeat = joined.heartbeat;
+    this.#times = joined.heartbeat;
     this.#attach();
     this.#events.joined(joined, again);
     this.#first?.resolve();
@@ -240,14 +237,8 @@ export class Signal {
   #attach(): void {
     clearTimeout(this.#deadline);
     this.#attached = true;
-    this.#attachedAt = this.#heardAt = Date.now();
-    clearInterval(this.#pinging);
-    this.#pinging = setInterval(() => this.#beat(), this.#heartbeat.intervalMs);
-  }
-
-  #beat(): void {
-    if (Date.now() - this.#heardAt > this.#heartbeat.timeoutMs) return this.#lost({ code: 4008, newToken: false });
-    this.post({ t: 'ping', d: { n: this.#session.lastN } });
+    this.#attachedAt = Date.now();
+    this.#heartbeat.start(this.#times);
   }
 
   /** The session is gone: joins on the same WebSocket. */
@@ -329,7 +320,7 @@ export class Signal {
 
   #detach(code: number): void {
     this.#attached = false;
-    clearInterval(this.#pinging);
+    this.#heartbeat.stop();
     clearTimeout(this.#deadline);
     const socket = this.#socket;
     this.#socket = undefined;

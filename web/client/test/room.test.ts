@@ -274,6 +274,19 @@ describe('after a loss', () => {
     expect(peers).toHaveLength(2);
   });
 
+  test('what is muted between two sessions is muted in the next', async () => {
+    const w = await joined();
+    const publishing = w.room.local.publish(new LocalTrack(fakeTrack('audio')));
+    await w.answer();
+    await publishing;
+    w.socket.drop(1001);
+    await w.room.local.setMicrophone(false);
+    await vi.advanceTimersByTimeAsync(1);
+    w.joined();
+    await settle();
+    expect(w.socket.sent.findLast((f) => f.t === 'offer')).toMatchObject({ d: { publications: [{ source: 'microphone', muted: true }] } });
+  });
+
   test('every reconnecting is followed by reconnected or disconnected', async () => {
     const w = await joined();
     w.socket.drop();

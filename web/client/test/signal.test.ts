@@ -112,6 +112,9 @@ describe('joining', () => {
     stop.abort();
     await expect(connecting).rejects.toMatchObject({ code: 'aborted' });
     expect(w.socket().closedWith).toBe(1000);
+    const late = world('t');
+    await expect(late.signal.connect(stop.signal)).rejects.toMatchObject({ code: 'aborted' });
+    expect(late.events).toEqual(['ended client']);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Room } from '@turnout/client';
 import { Volume2, X } from 'lucide-react';
-import { type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import { type ReactElement, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { recall } from '../storage.js';
 import { Button, IconButton } from '../ui/Button.js';
 import { Notice } from '../ui/Notice.js';
@@ -32,7 +32,17 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
     () => room.chat.messages,
   );
   const unread = useUnread(messages, panel === 'chat');
-  const toggle = (wanted: Panel): void => setPanel((now) => (now === wanted ? undefined : wanted));
+  /** What had the focus when a panel was opened, and gets it back. */
+  const opener = useRef<Element>(null);
+  const toggle = (wanted: Panel): void => {
+    if (panel === undefined) opener.current = document.activeElement;
+    if (panel === wanted) close();
+    else setPanel(wanted);
+  };
+  const close = (): void => {
+    setPanel(undefined);
+    if (opener.current instanceof HTMLElement) opener.current.focus();
+  };
 
   useEffect(() => {
     const stops = [room.on('error', toasts.failed), room.on('deviceError', toasts.failed)];
@@ -47,7 +57,7 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
     v: controls.camera.toggle,
     c: () => toggle('chat'),
     p: () => toggle('people'),
-    escape: () => setPanel(undefined),
+    escape: close,
   });
 
   return (
@@ -68,7 +78,7 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
           <aside className={css['panel']} aria-label={titles[panel]}>
             <header className={css['head']}>
               <h2>{titles[panel]}</h2>
-              <IconButton look="bare" label="Close" icon={<X />} onClick={() => setPanel(undefined)} />
+              <IconButton look="bare" label="Close" icon={<X />} onClick={close} />
             </header>
             {panel === 'chat' && <ChatPanel room={room} messages={messages} canSend={snapshot.permissions.data} onFailed={toasts.failed} />}
             {panel === 'people' && <PeoplePanel room={room} snapshot={snapshot} shareable={shareable} onFailed={toasts.failed} />}

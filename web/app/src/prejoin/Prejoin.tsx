@@ -93,7 +93,7 @@ function PreviewCard({ preview, state, name }: { preview: Preview; state: Previe
           <video ref={video} data-testid="preview-video" />
         ) : (
           <div className={css['dark']}>
-            <Avatar name={name || '?'} identity={name} />
+            <Avatar name={name} identity={name} />
             <p>{camera.asking ? 'Starting the camera…' : camera.error ? 'No camera' : 'Your camera is off'}</p>
           </div>
         )}

@@ -1,3 +1,4 @@
+import { User } from 'lucide-react';
 import type { ReactElement } from 'react';
 import css from './Avatar.module.css';
 
@@ -5,7 +6,7 @@ import css from './Avatar.module.css';
 export function Avatar({ name, identity, size = 'large' }: { name: string; identity: string; size?: 'large' | 'small' }): ReactElement {
   return (
     <div className={[css['avatar'], css[size]].join(' ')} style={{ '--hue': hue(identity) } as React.CSSProperties} aria-hidden="true">
-      {initials(name)}
+      {name ? initials(name) : <User />}
     </div>
   );
 }

@@ -1,0 +1,196 @@
+package lite_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/lite"
+)
+
+// The clients of TestIdleCost run in a process of their own, which is this test again with these set.
+const (
+	clientsURL   = "TURNOUT_IDLE_CLIENTS"
+	clientsCount = "TURNOUT_IDLE_COUNT"
+	clientsData  = "TURNOUT_IDLE_DATA"
+)
+
+// TestIdleCost prints what an idle participant costs the server. It takes a minute: set TURNOUT_MEASURE=1.
+func TestIdleCost(t *testing.T) {
+	if os.Getenv("TURNOUT_MEASURE") == "" {
+		t.Skip("TURNOUT_MEASURE is not set")
+	}
+	for _, data := range []bool{true, false} {
+		s := open(t, lite.Config{})
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			offer, _ := io.ReadAll(r.Body)
+			x, err := s.NewTransport(func(e lite.Event) {
+				if c, ok := e.(lite.ChannelOpened); ok {
+					c.Channel.OnMessage(func([]byte) {})
+				}
+			})
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			sdp, _, err := x.Answer(string(offer))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			_, _ = io.WriteString(w, sdp)
+		}))
+		const warm, n = 50, 300
+		measure := func(count int) (*exec.Cmd, io.Closer) {
+			c := exec.Command(os.Args[0], "-test.run=TestIdleClients$", "-test.v")
+			c.Env = append(os.Environ(), clientsURL+"="+web.URL, clientsCount+"="+strconv.Itoa(count), clientsData+"="+strconv.FormatBool(data))
+			in, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if strings.HasPrefix(lines.Text(), "ready") {
+					return c, in
+				}
+			}
+			t.Fatal("the clients did not connect")
+			return nil, nil
+		}
+		w, wIn := measure(warm)
+		before, goroutines, cpu := rss(t), runtime.NumGoroutine(), cpuTime()
+		c, cIn := measure(n)
+		web.CloseClientConnections()
+		join := (cpuTime() - cpu) / n
+		after, more := rss(t), runtime.NumGoroutine()
+		cpu = cpuTime()
+		const idle = 10 * time.Second
+		time.Sleep(idle) // what is measured is that nothing happens
+		perSecond := (cpuTime() - cpu) / (warm + n) / int64(idle/time.Second)
+		fmt.Printf("data channel %v: RSS %.1f KiB, goroutines %.1f, join %d µs CPU, idle %d µs CPU per second\n",
+			data, float64(after-before)/n, float64(more-goroutines)/n, join/1000, perSecond/1000)
+		_, _ = wIn.Close(), cIn.Close()
+		_, _ = w.Wait(), c.Wait()
+		web.Close()
+		_ = s.Close()
+	}
+}
+
+// rss is the resident memory in KiB, after the collector has given back what it can.
+func rss(t *testing.T) int {
+	time.Sleep(2 * time.Second) // let timers of the handshakes run out
+	runtime.GC()
+	debug.FreeOSMemory()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "VmRSS:")
+	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// cpuTime is what this process has used, in ns.
+func cpuTime() int64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// TestIdleClients is the clients' process.
+func TestIdleClients(t *testing.T) {
+	url := os.Getenv(clientsURL)
+	if url == "" {
+		t.Skip("only for TestIdleCost")
+	}
+	n, _ := strconv.Atoi(os.Getenv(clientsCount))
+	var se webrtc.SettingEngine
+	se.SetIncludeLoopbackCandidate(true)
+	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	se.SetICETimeouts(10*time.Second, 60*time.Second, 2500*time.Millisecond) // a browser's interval
+	me := &webrtc.MediaEngine{}
+	if err := me.RegisterDefaultCodecs(); err != nil {
+		t.Fatal(err)
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(me), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	for range n {
+		idleClient(t, api, url)
+	}
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0) // as a browser that is killed
+}
+
+func idleClient(t *testing.T, api *webrtc.API, url string) {
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly, webrtc.RTPTransceiverDirectionRecvonly} {
+		for _, k := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+			if _, err := pc.AddTransceiverFromKind(k, webrtc.RTPTransceiverInit{Direction: d}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	up := make(chan struct{}, 1)
+	if os.Getenv(clientsData) == "true" {
+		dc, err := pc.CreateDataChannel("turnout", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dc.OnOpen(func() { up <- struct{}{} })
+	} else {
+		pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+			if s == webrtc.PeerConnectionStateConnected {
+				up <- struct{}{}
+			}
+		})
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	r, err := http.Post(url, "application/sdp", strings.NewReader(pc.LocalDescription().SDP))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sdp, _ := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(sdp)}); err != nil {
+		t.Fatal(err, string(sdp))
+	}
+	select {
+	case <-up:
+	case <-time.After(patience):
+		t.Fatal("not connected")
+	}
+}
