@@ -1,14 +1,113 @@
 package datachannel
 
+import (
+	"fmt"
+	"time"
+
+	"github.com/turnout-rtc/turnout/datachannel/inbox"
+	"github.com/turnout-rtc/turnout/datachannel/outbox"
+	"github.com/turnout-rtc/turnout/datachannel/presence"
+)
+
 // Config of the data plane. The zero value of a limit means its default.
 type Config struct {
-	MessageBytes  int `yaml:"message_bytes" default:"8388608" help:"Size of the largest message, after reassembly."`
-	PresenceBytes int `yaml:"presence_bytes" default:"16384" help:"Size of one participant's presence."`
-	QueueMessages int `yaml:"queue_messages" default:"1024" help:"Messages that wait for one slow reader."`
-	QueueBytes    int `yaml:"queue_bytes" default:"16777216" help:"Bytes that wait for one slow reader."`
-	Rate          int `yaml:"rate" default:"200" help:"Messages a second one participant may send."`
-	Burst         int `yaml:"burst" default:"400" help:"Messages one participant may send at once."`
+	MessageBytes int `yaml:"message_bytes" default:"8388608" help:"Size of the largest message, after reassembly."`
+	Rate         int `yaml:"rate" default:"200" help:"Messages a second one participant may send."`
+	Burst        int `yaml:"burst" default:"400" help:"Messages one participant may send at once."`
+	RateBytes    int `yaml:"rate_bytes" default:"4194304" help:"Bytes a second one participant may send."`
+	BurstBytes   int `yaml:"burst_bytes" default:"16777216" help:"Bytes one participant may send at once; at least message_bytes and 64 KiB."`
+
+	QueueMessages int           `yaml:"queue_messages" default:"8192" help:"Frames that wait for one slow reader or for its acknowledgement."`
+	QueueBytes    int           `yaml:"queue_bytes" default:"16777216" help:"Bytes of them; at least message_bytes and 64 KiB."`
+	LossyMessages int           `yaml:"lossy_messages" default:"256" help:"Lossy frames that wait for one slow reader; the oldest are dropped."`
+	LossyBytes    int           `yaml:"lossy_bytes" default:"1048576" help:"Bytes of them."`
+	Gather        time.Duration `yaml:"gather" default:"10ms" help:"Time a frame waits for company while its reader's wire is busy."`
+
+	PresenceBytes    int           `yaml:"presence_bytes" default:"16384" help:"Size of one participant's presence."`
+	PresenceTTL      time.Duration `yaml:"presence_ttl" default:"4500ms" help:"Silence after which a participant's presence is gone for the others."`
+	PresenceInterval time.Duration `yaml:"presence_interval" default:"40ms" help:"Changes of presence are told at most so often."`
 }
 
+// defaults are those of the tags, which TestDefaultsAreThoseOfTheTags compares.
+func defaults() Config {
+	return Config{
+		MessageBytes: 8 << 20, Rate: 200, Burst: 400, RateBytes: 4 << 20, BurstBytes: 16 << 20,
+		QueueMessages: 8192, QueueBytes: 16 << 20, LossyMessages: 256, LossyBytes: 1 << 20, Gather: 10 * time.Millisecond,
+		PresenceBytes: 16 << 10, PresenceTTL: 4500 * time.Millisecond, PresenceInterval: 40 * time.Millisecond,
+	}
+}
+
+func or[T int | time.Duration](v *T, fallback T) {
+	if *v == 0 {
+		*v = fallback
+	}
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	d := defaults()
+	for _, p := range []struct {
+		v        *int
+		fallback int
+	}{
+		{&c.MessageBytes, d.MessageBytes},
+		{&c.Rate, d.Rate},
+		{&c.Burst, d.Burst},
+		{&c.RateBytes, d.RateBytes},
+		{&c.BurstBytes, d.BurstBytes},
+		{&c.QueueMessages, d.QueueMessages},
+		{&c.QueueBytes, d.QueueBytes},
+		{&c.LossyMessages, d.LossyMessages},
+		{&c.LossyBytes, d.LossyBytes},
+		{&c.PresenceBytes, d.PresenceBytes},
+	} {
+		or(p.v, p.fallback)
+	}
+	or(&c.Gather, d.Gather)
+	or(&c.PresenceTTL, d.PresenceTTL)
+	or(&c.PresenceInterval, d.PresenceInterval)
+	return c
+}
+
+// minQueueMessages holds at least the fragments of a message of the default size and a gap.
+const minQueueMessages = 1024
+
 // Validate says what is wrong with c and what to do about it.
-func (c Config) Validate() error { return nil }
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	for name, v := range map[string]int{
+		"message_bytes": c.MessageBytes, "rate": c.Rate, "burst": c.Burst, "lossy_messages": c.LossyMessages,
+		"lossy_bytes": c.LossyBytes, "presence_bytes": c.PresenceBytes,
+		"gather": int(c.Gather), "presence_ttl": int(c.PresenceTTL), "presence_interval": int(c.PresenceInterval),
+	} {
+		if v < 0 {
+			return fmt.Errorf("data.%s is negative: give a positive value, or leave it out for the default", name)
+		}
+	}
+	largest := c.MessageBytes + inbox.FrameSlack
+	switch {
+	case c.BurstBytes < largest:
+		return fmt.Errorf("data.burst_bytes is %d: the largest message could never be sent; make it at least %d or lower data.message_bytes", c.BurstBytes, largest)
+	case c.QueueBytes < largest:
+		return fmt.Errorf("data.queue_bytes is %d: the largest message would never fit; make it at least %d or lower data.message_bytes", c.QueueBytes, largest)
+	case c.QueueMessages < minQueueMessages || c.QueueMessages < 2*largest/fragmentData:
+		return fmt.Errorf("data.queue_messages is %d: the fragments of the largest message would not fit; make it at least %d", c.QueueMessages, max(minQueueMessages, 2*largest/fragmentData))
+	}
+	return nil
+}
+
+func (c Config) inbox() inbox.Limits {
+	return inbox.Limits{
+		MessageBytes: c.MessageBytes, Rate: float64(c.Rate), Burst: c.Burst, RateBytes: float64(c.RateBytes), BurstBytes: c.BurstBytes,
+	}
+}
+
+func (c Config) outbox() outbox.Limits {
+	return outbox.Limits{
+		Messages: c.QueueMessages, Bytes: c.QueueBytes, LossyMessages: c.LossyMessages, LossyBytes: c.LossyBytes, Gather: c.Gather,
+	}
+}
+
+func (c Config) presence() presence.Limits {
+	return presence.Limits{Bytes: c.PresenceBytes, TTL: c.PresenceTTL, Interval: c.PresenceInterval}
+}

@@ -1,58 +1,194 @@
 package datachannel
 
-import "log/slog"
+import (
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
 
-// Lane says how a Conn carries frames.
-type Lane uint8
-
-// The lanes.
-const (
-	Reliable Lane = iota // everything, in order
-	Lossy                // the newest, or nothing
+	"github.com/turnout-rtc/turnout/datachannel/frame"
+	"github.com/turnout-rtc/turnout/datachannel/inbox"
+	"github.com/turnout-rtc/turnout/datachannel/outbox"
+	"github.com/turnout-rtc/turnout/datachannel/presence"
 )
 
-// Conn is one way to reach a member. *sfu.DataChannel is one.
-type Conn interface {
-	// Send queues one message, keeps nothing of b after it has returned, and does not block.
-	Send(b []byte) error
-	// BufferedAmount is the number of bytes queued and not yet handed to the network.
-	BufferedAmount() uint64
-	// OnDrain calls f each time BufferedAmount falls to threshold or below it.
-	OnDrain(threshold uint64, f func())
-	Close() error
+// ServerMessage is a message that a member sent to the server.
+type ServerMessage struct {
+	From    string
+	Topic   string
+	Payload []byte // the receiver's to keep
 }
 
-// Grants are what a member may do.
-type Grants struct {
-	Publish   bool              // may send messages and set presence
-	Subscribe bool              // receives messages and presence
-	Topics    map[string]string // "r", "w", "rw" or "", by topic or "*"; nil means everything Publish and Subscribe allow
+// Services are what a hub may stand on. The zero value is allowed.
+type Services struct {
+	// Serve is called for each message to the server, from the hub's goroutine, and has to return at once. With nil, such
+	// messages have no recipient.
+	Serve func(ServerMessage)
 }
 
 // Hub is one room's data.
-type Hub struct{}
+type Hub struct {
+	// Set at construction, never changed.
+	cfg   Config
+	log   *slog.Logger
+	meter *meter
+	box   *mailbox
+	with  Services
 
-// NewHub starts a room's data. The name is for logs.
-func NewHub(name string, cfg Config, log *slog.Logger) *Hub { panic("not built") }
+	quit sync.Once
+	stop chan struct{} // closed by Close
+	done chan struct{} // closed when run has returned
+
+	// Owned by run.
+	members  map[string]*Member
+	presence *presence.Map
+	fragment uint64 // id of the last frame that was cut into fragments
+	scratch  []byte // one wire message
+}
+
+// NewHub starts a room's data, under the name of the room.
+func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
+	cfg = cfg.withDefaults()
+	h := &Hub{
+		cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
+		stop: make(chan struct{}), done: make(chan struct{}),
+		members: map[string]*Member{}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
+	}
+	go h.run()
+	return h
+}
 
 // Join adds a member under an identity that is unique in the hub; a member of the same identity is replaced.
-func (h *Hub) Join(identity string, g Grants) *Member { panic("not built") }
+func (h *Hub) Join(identity string, g Grants) *Member {
+	m := &Member{
+		hub: h, identity: identity, grants: g, slots: make(chan struct{}, memberSlots),
+		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())),
+	}
+	h.box.put(op{kind: opJoin, member: m})
+	return m
+}
 
-// Close ends the hub and waits for its goroutine. It may be called twice.
-func (h *Hub) Close() { panic("not built") }
+// early limits what waits for a member that has not said hello yet: it may never do.
+func early(l outbox.Limits) outbox.Limits {
+	l.Messages = min(l.Messages, 256)
+	l.Bytes = min(l.Bytes, 256<<10)
+	return l
+}
 
-// Member is one participant's data. Its methods may be called from any goroutine, return at once, and do nothing after Leave.
-type Member struct{}
+// Stats of the hub.
+func (h *Hub) Stats() Stats { return h.meter.read() }
 
-// Attach gives the member a way to be reached on a lane, in place of the one before.
-func (m *Member) Attach(l Lane, c Conn) { panic("not built") }
+// Close ends the hub and waits for its goroutine. It may be called twice. Conns stay open; they are their owner's.
+func (h *Hub) Close() {
+	h.quit.Do(func() { close(h.stop) })
+	<-h.done
+}
 
-// Detach takes it away again, if it is still c. What is queued waits for the next one.
-func (m *Member) Detach(l Lane, c Conn) { panic("not built") }
+// batch is the number of ops after which queues are flushed, however many wait: much smaller than any queue.
+const batch = 256
 
-// Receive takes one frame that arrived; b is the member's to keep. It blocks while the hub's queue is full, so that the
-// sender's own connection holds it back.
-func (m *Member) Receive(l Lane, b []byte) { panic("not built") }
+func (h *Hub) run() {
+	defer close(h.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var ops []op
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-h.box.filled:
+		case <-timer.C:
+		}
+		ops = h.box.take(ops)
+		for i, o := range ops {
+			h.do(time.Now(), o)
+			ops[i] = op{}
+			if i%batch == batch-1 {
+				h.flush(time.Now())
+			}
+		}
+		if next, ok := h.flush(time.Now()); ok {
+			timer.Reset(time.Until(next))
+		} else {
+			timer.Stop()
+		}
+	}
+}
 
-// Leave ends the membership: its presence is gone for the others.
-func (m *Member) Leave() { panic("not built") }
+func (h *Hub) do(now time.Time, o op) {
+	switch o.kind {
+	case opJoin:
+		h.join(now, o.member)
+	case opLeave:
+		h.leave(now, o.member)
+	case opAttach:
+		h.attach(o.wire)
+	case opDetach:
+		if o.wire.current() {
+			h.detach(o.wire)
+		}
+	case opReceive:
+		<-o.member.slots
+		h.receive(now, o.wire, o.data)
+	case opDrained:
+		o.wire.draining.Store(false)
+		o.wire.blocked = false
+	}
+}
+
+func (h *Hub) join(now time.Time, m *Member) {
+	if old := h.members[m.identity]; old != nil {
+		h.leave(now, old)
+	}
+	h.members[m.identity] = m
+	h.gauges()
+}
+
+func (h *Hub) leave(now time.Time, m *Member) {
+	if m.left {
+		return
+	}
+	m.left = true
+	m.wires = [lanes]*Wire{}
+	delete(h.members, m.identity)
+	h.presence.Leave(now, m.identity)
+	h.gauges()
+}
+
+func (h *Hub) attach(w *Wire) {
+	m := w.member
+	if m.left {
+		return
+	}
+	w.open = w.lane == Lossy
+	m.wires[w.lane] = w
+	h.gauges()
+}
+
+func (h *Hub) detach(w *Wire) {
+	w.member.wires[w.lane] = nil
+	h.gauges()
+}
+
+// hangUp closes a wire whose other end does not follow the protocol.
+func (h *Hub) hangUp(w *Wire) {
+	h.detach(w)
+	if err := w.conn.Close(); err != nil {
+		h.log.Debug("closing a wire", "participant", w.member.identity, "error", err)
+	}
+}
+
+func (h *Hub) gauges() {
+	wires := 0
+	for _, m := range h.members {
+		for _, w := range m.wires {
+			if w != nil {
+				wires++
+			}
+		}
+	}
+	h.meter.gauges(len(h.members), wires)
+}
+
+// newStream is a random number, so that a client which comes back to another server or another membership is noticed.
+func newStream() uint64 { return 1 + rand.Uint64N(1<<48-1) }

@@ -1,15 +1,103 @@
 package sfu
 
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+)
+
 // Config of the media plane. The zero value of a limit means its default.
 type Config struct {
 	UDP    string   `yaml:"udp" default:":7882" help:"Address for media over UDP, one port for everyone."`
 	TCP    string   `yaml:"tcp" default:":7882" help:"Address for ICE over TCP; empty turns it off."`
 	Public []string `yaml:"public" help:"IP addresses to advertise instead of the interfaces' own."`
+	ICE    string   `yaml:"ice" default:"full" help:"full: for servers behind a NAT themselves; lite: for servers that clients can reach, at half the cost."`
 
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
 }
 
+// Values of Config.ICE. Nothing means full.
+const (
+	ICEFull = "full"
+	ICELite = "lite"
+)
+
+// Defaults of limits.
+const (
+	defaultMaxSlots        = 100
+	defaultMaxPublications = 16
+	defaultMaxSDPBytes     = 1 << 20
+)
+
 // Validate says what is wrong with c and what to do about it.
-func (c Config) Validate() error { return nil }
+func (c Config) Validate() error {
+	if err := address("udp", c.UDP); err != nil {
+		return err
+	}
+	if c.TCP != "" {
+		if err := address("tcp", c.TCP); err != nil {
+			return err
+		}
+	}
+	if _, err := c.public(); err != nil {
+		return err
+	}
+	if c.ICE != "" && c.ICE != ICEFull && c.ICE != ICELite {
+		return fmt.Errorf("ice is %q: it must be %q or %q", c.ICE, ICEFull, ICELite)
+	}
+	for _, l := range []struct {
+		key   string
+		value int
+	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}} {
+		if l.value < 0 {
+			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
+		}
+	}
+	return nil
+}
+
+// address checks host:port, with an IP address or nothing as host.
+func address(key, value string) error {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%s is %q: write it as host:port or :port", key, value)
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil {
+		return fmt.Errorf("%s is %q: the host must be an IP address, or nothing for all of them", key, value)
+	}
+	if _, err := net.LookupPort(key, port); err != nil {
+		return fmt.Errorf("%s is %q: the port must be a number from 0 to 65535", key, value)
+	}
+	return nil
+}
+
+// public parses the addresses to advertise.
+func (c Config) public() ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, s := range c.Public {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.IsUnspecified() || a.Zone() != "" {
+			return nil, fmt.Errorf("public has %q: it must be an IP address that clients can reach", s)
+		}
+		if !slices.Contains(all, a.Unmap()) {
+			all = append(all, a.Unmap())
+		}
+	}
+	return all, nil
+}
+
+// withDefaults fills in the limits left out.
+func (c Config) withDefaults() Config {
+	for _, l := range []struct {
+		value *int
+		or    int
+	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}} {
+		if *l.value == 0 {
+			*l.value = l.or
+		}
+	}
+	return c
+}

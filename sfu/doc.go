@@ -7,5 +7,9 @@
 // Calls return at once. What comes of them arrives as an Event on the emit function given to NewTransport. No type of a
 // third-party package appears in this API, so that what stands beneath it can change.
 //
+// A slot is one RTP stream for ever: one SSRC, and numbers, timestamps and picture ids that go on whatever it shows. A
+// publication that comes in several simulcast layers is forwarded in one of them, the same for everyone: the one with the
+// highest bitrate among those that arrive (forward.Choice).
+//
 // The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
 package sfu

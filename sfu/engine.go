@@ -1,18 +1,70 @@
 package sfu
 
 import (
+	"errors"
 	"log/slog"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/turnout-rtc/turnout/sfu/full"
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/native"
 )
 
+// ErrClosed is returned by what has been closed.
+var ErrClosed = errors.New("sfu: closed")
+
 // Engine owns the sockets that media arrives on.
-type Engine struct{}
+type Engine struct {
+	// Set at construction, never changed.
+	config Config
+	host   link.Host
+	log    *slog.Logger
+
+	counters counters
+	sources  atomic.Uint64  // last forward.SourceID given out
+	running  sync.WaitGroup // the loops of all transports; added to under mu
+
+	mu      sync.Mutex
+	routers map[*Router]struct{} // guarded by mu; nil once closed
+}
 
 // New opens the sockets of cfg. An address in use or not ours is an error that names it.
-func New(cfg Config, log *slog.Logger) (*Engine, error) { panic("not built") }
+func New(cfg Config, log *slog.Logger) (*Engine, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	public, err := cfg.public()
+	if err != nil {
+		return nil, err
+	}
+	host, err := open(cfg, public, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{config: cfg, host: host, log: log, routers: make(map[*Router]struct{})}, nil
+}
+
+// open opens the sockets of the transport that cfg asks for.
+func open(cfg Config, public []netip.Addr, log *slog.Logger) (link.Host, error) {
+	if cfg.ICE == ICELite {
+		return native.Open(native.Config{
+			UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		})
+	}
+	return full.Open(full.Config{UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Log: log})
+}
 
 // Advertised lists the addresses that answers contain as candidates, in order of preference, each with its protocol.
-func (e *Engine) Advertised() []Advertised { panic("not built") }
+func (e *Engine) Advertised() []Advertised {
+	var all []Advertised
+	for _, a := range e.host.Advertised() {
+		all = append(all, Advertised{Protocol: a.Protocol, Addr: a.Addr})
+	}
+	return all
+}
 
 // Advertised is one address under which media can reach the engine.
 type Advertised struct {
@@ -20,35 +72,53 @@ type Advertised struct {
 	Addr     netip.AddrPort
 }
 
-// NewRouter makes a room's media. The name is for logs.
-func (e *Engine) NewRouter(name string) *Router { panic("not built") }
+// NewRouter makes a room's media. The name is for logs. Transports of a router of a closed engine are refused.
+func (e *Engine) NewRouter(name string) *Router {
+	r := &Router{engine: e, log: e.log.With("room", name), transports: make(map[*Transport]struct{})}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.routers == nil {
+		r.transports = nil
+		return r
+	}
+	e.routers[r] = struct{}{}
+	return r
+}
 
 // Stats are counters since the start, safe to read at any time.
-func (e *Engine) Stats() Stats { panic("not built") }
+func (e *Engine) Stats() Stats {
+	s := e.counters.stats()
+	e.host.Dropped(s.Dropped)
+	return s
+}
 
-// Close closes every router and socket and waits for their goroutines. It may be called twice.
-func (e *Engine) Close() error { panic("not built") }
+// Close closes every router and socket and waits for their goroutines. It may be called twice. It must not be called from
+// within an event.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	routers := e.routers
+	e.routers = nil
+	e.mu.Unlock()
+	for r := range routers {
+		r.Close()
+	}
+	e.running.Wait()
+	return e.host.Close()
+}
 
-// Router is one room's media.
-type Router struct{}
+// start counts a transport's loop among those Close waits for, unless the engine is closed.
+func (e *Engine) start(loop func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.routers == nil {
+		return false
+	}
+	e.running.Go(loop)
+	return true
+}
 
-// NewTransport makes a participant's transport. The name is for logs. emit is called from the transport's goroutine, in
-// order, and may block it; it must not wait for a call into the same transport.
-func (r *Router) NewTransport(name string, emit func(Event)) (*Transport, error) { panic("not built") }
-
-// Close closes the router's transports. It may be called twice.
-func (r *Router) Close() { panic("not built") }
-
-// Stats of an engine.
-type Stats struct {
-	Transports   int64 // now
-	Publications int64 // now
-	Subscribed   int64 // slots that show something, now
-
-	PacketsIn, PacketsOut uint64
-	BytesIn, BytesOut     uint64            // RTP payload and header, without SRTP tag
-	Retransmitted         uint64            // RTX packets sent
-	NACKs, PLIs           uint64            // received from subscribers
-	KeyFrameRequests      uint64            // sent to publishers
-	Dropped               map[string]uint64 // by reason, a fixed small set
+func (e *Engine) forget(r *Router) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.routers, r)
 }

@@ -1,5 +1,15 @@
 package sfu
 
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/assign"
+	"github.com/turnout-rtc/turnout/sfu/link"
+)
+
 // Offer is one of the client's SDP offers (RFC 9429 §4.1.10).
 type Offer struct {
 	Rev          int // rises; the same Rev again gets the same answer again
@@ -24,60 +34,194 @@ type Candidate struct {
 
 // Transport is the server's end of one participant's RTCPeerConnection. All methods may be called from any goroutine, at any
 // time, also after Close, and return at once.
-type Transport struct{}
+type Transport struct {
+	// Set at construction, never changed.
+	router *Router
+	log    *slog.Logger
+	emit   func(Event)
+	box    *mailbox
+	ctx    context.Context //nolint:containedctx // ends the loop
+	cancel context.CancelFunc
+
+	overrun atomic.Bool // a call was lost, the transport is to end
+
+	// Owned by run.
+	negotiation
+	table    *assign.Table[*Publication]
+	version  uint64 // of the slot map
+	mapped   []Shown
+	wanted   int // rev of SlotsWanted
+	channels map[link.Channel]*DataChannel
+	state    State
+}
+
+func newTransport(r *Router, log *slog.Logger, emit func(Event)) *Transport {
+	t := &Transport{
+		router:   r,
+		log:      log,
+		emit:     emit,
+		box:      newMailbox(),
+		table:    assign.NewTable[*Publication](r.engine.config.MaxSlots),
+		channels: make(map[link.Channel]*DataChannel),
+		state:    StateNew,
+	}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t
+}
 
 // Negotiate takes an offer. The outcome is Answered or Refused.
-func (t *Transport) Negotiate(o Offer) { panic("not built") }
+func (t *Transport) Negotiate(o Offer) { t.call(func() { t.negotiate(o) }) }
 
 // Ready says that the client has applied the answer rev: its new slots may be sent to.
-func (t *Transport) Ready(rev int) { panic("not built") }
+func (t *Transport) Ready(rev int) { t.call(func() { t.markReady(rev) }) }
 
 // AddCandidate adds a candidate of the client's. One that cannot be used is counted and ignored.
-func (t *Transport) AddCandidate(c Candidate) { panic("not built") }
+func (t *Transport) AddCandidate(c Candidate) { t.call(func() { t.addCandidate(c) }) }
 
 // Subscribe shows p on a slot as soon as there is one, and asks for more slots if there is none. Twice is once.
-func (t *Transport) Subscribe(p *Publication) { panic("not built") }
+func (t *Transport) Subscribe(p *Publication) {
+	t.call(func() {
+		if p.watch(t) {
+			t.table.Subscribe(p, assignKind(p.kind))
+		}
+	})
+}
 
 // Unsubscribe frees the slot of p.
-func (t *Transport) Unsubscribe(p *Publication) { panic("not built") }
+func (t *Transport) Unsubscribe(p *Publication) {
+	t.call(func() {
+		t.table.Unsubscribe(p)
+		p.unwatch(t)
+	})
+}
 
-// Close ends the transport: its publications end, its subscriptions are gone. No event follows. It waits for nothing.
-func (t *Transport) Close() { panic("not built") }
+// Close ends the transport: its publications end, its subscriptions are gone. No event follows, but for one that is being
+// emitted. It waits for nothing.
+func (t *Transport) Close() { t.cancel() }
 
-// Publication is a track that a participant sends.
-type Publication struct{}
+// call has the loop run f. A transport that cannot keep up is ended: a call left out would leave it in a wrong state.
+func (t *Transport) call(f func()) {
+	if t.ctx.Err() != nil {
+		return
+	}
+	if !t.box.put(f) {
+		t.router.engine.counters.drop(dropCall)
+		t.overrun.Store(true)
+	}
+}
 
-// ID is the id under which it was announced.
-func (p *Publication) ID() string { panic("not built") }
+// run is the transport's loop: it owns all that is negotiated.
+func (t *Transport) run() {
+	defer t.end()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-t.ctx.Done():
+			return
+		case <-t.box.wake:
+		case <-timer.C:
+		}
+		for _, f := range t.box.take() {
+			if t.ctx.Err() != nil {
+				return
+			}
+			f()
+		}
+		if t.overrun.Load() && t.state != StateFailed {
+			t.log.Warn("transport could not keep up with calls", "limit", maxCalls)
+			t.setState(StateFailed)
+		}
+		t.settle()
+		if next := t.pollKeyFrames(time.Now()); !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
 
-// Kind is the kind of its m-line.
-func (p *Publication) Kind() Kind { panic("not built") }
+// tell emits an event, unless the transport is closed.
+func (t *Transport) tell(e Event) {
+	if t.ctx.Err() == nil {
+		t.emit(e)
+	}
+}
 
-// Pause stops forwarding to everyone, until Pause(false). Packets that arrive are dropped.
-func (p *Publication) Pause(paused bool) { panic("not built") }
+// settle gives free slots to subscriptions and tells what has changed.
+func (t *Transport) settle() {
+	if t.peer == nil {
+		return
+	}
+	t.table.Assign()
+	shown := make(map[string]*Publication)
+	var mapped []Shown
+	for _, s := range t.table.Map() {
+		shown[s.Slot] = s.Key
+		mapped = append(mapped, Shown{Slot: s.Slot, Publication: s.Key.id})
+	}
+	changed := false
+	for _, s := range t.slots {
+		if p := shown[s.ID]; s.shown() != p {
+			s.show(p)
+			changed = true
+		}
+	}
+	if changed {
+		t.version++
+		t.mapped = mapped
+		t.tell(SlotsChanged{Version: t.version, Shown: mapped})
+	}
+	if c, ok := t.table.Wanted(); ok {
+		t.wanted++
+		t.tell(SlotsWanted{Rev: t.wanted, Audio: c.Audio, Video: c.Video})
+	}
+}
 
-// Close ends it and frees the slots that show it; later packets on its m-line are dropped.
-func (p *Publication) Close() { panic("not built") }
+// pollKeyFrames asks publishers for key frames that are due and returns when to look again.
+func (t *Transport) pollKeyFrames(now time.Time) time.Time {
+	var next time.Time
+	for _, l := range t.layers {
+		due := l.poll(now)
+		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
+	return next
+}
 
-// DataChannel is a data channel that the client opened (RFC 8831).
-type DataChannel struct{}
+// setState follows the connection.
+func (t *Transport) setState(s State) {
+	if t.state == s {
+		return
+	}
+	t.state = s
+	t.openSlots()
+	t.tell(StateChanged{State: s})
+}
 
-// Label as the client named it.
-func (c *DataChannel) Label() string { panic("not built") }
+// end closes all that the transport has, and waits for its goroutines.
+func (t *Transport) end() {
+	t.cancel()
+	t.router.forget(t)
+	for _, p := range t.publications {
+		p.Close()
+	}
+	for _, p := range t.table.Keys() {
+		p.unwatch(t)
+	}
+	for _, s := range t.slots {
+		s.show(nil)
+	}
+	if t.peer != nil {
+		if err := t.peer.Close(); err != nil {
+			t.log.Debug("closing the connection", "error", err)
+		}
+	}
+	t.router.engine.counters.transports.Add(-1)
+}
 
-// Send queues one binary message. It keeps nothing of b after it has returned and does not block: the caller bounds what it
-// sends by BufferedAmount.
-func (c *DataChannel) Send(b []byte) error { panic("not built") }
-
-// BufferedAmount is the number of bytes queued and not yet handed to the network.
-func (c *DataChannel) BufferedAmount() uint64 { panic("not built") }
-
-// OnDrain calls f, from a goroutine of the channel's own, each time BufferedAmount falls to threshold or below it.
-func (c *DataChannel) OnDrain(threshold uint64, f func()) { panic("not built") }
-
-// OnMessage calls f for every message, one at a time, from a goroutine of the channel's own. b is f's to keep. Messages
-// that arrived earlier are delivered first. To be called once.
-func (c *DataChannel) OnMessage(f func(b []byte)) { panic("not built") }
-
-// Close closes the channel.
-func (c *DataChannel) Close() error { panic("not built") }
+func assignKind(k Kind) assign.Kind {
+	if k == Audio {
+		return assign.Audio
+	}
+	return assign.Video
+}

@@ -1,6 +1,16 @@
 package signaling
 
-import "time"
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/turnout-rtc/turnout/datachannel"
+	"github.com/turnout-rtc/turnout/signaling/auth"
+	"github.com/turnout-rtc/turnout/signaling/room"
+	"github.com/turnout-rtc/turnout/signaling/session"
+	"github.com/turnout-rtc/turnout/signaling/ws"
+)
 
 // Config of the control plane. The zero value of a limit means its default.
 type Config struct {
@@ -19,14 +29,94 @@ type Config struct {
 	MaxSessions   int           `yaml:"max_sessions" default:"10000" help:"Participants of the whole server."`
 
 	MaxParticipants int           `yaml:"max_participants" default:"500" help:"Participants of one room."`
+	MaxPublications int           `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	Duplicate       string        `yaml:"duplicate" default:"replace" enum:"replace,reject" help:"What happens when an identity joins twice."`
 	EmptyTimeout    time.Duration `yaml:"empty_timeout" default:"30s" help:"Time an empty room is kept."`
 	AudioSlots      int           `yaml:"audio_slots" default:"3" help:"Audio slots of the first offer."`
 	VideoSlots      int           `yaml:"video_slots" default:"6" help:"Video slots of the first offer."`
 }
 
+// withDefaults sets what is zero.
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.Heartbeat, 5 * time.Second}, {&c.Timeout, 12 * time.Second}, {&c.JoinTimeout, 5 * time.Second},
+		{&c.Grace, 30 * time.Second}, {&c.EmptyTimeout, 30 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&c.MessageBytes, 256 << 10}, {&c.Rate, 50}, {&c.Burst, 200}, {&c.QueueMessages, 1024}, {&c.QueueBytes, 4 << 20},
+		{&c.MaxSessions, 10000}, {&c.MaxParticipants, 500}, {&c.MaxPublications, 16}, {&c.AudioSlots, 3}, {&c.VideoSlots, 6},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Duplicate == "" {
+		c.Duplicate = string(room.Replace)
+	}
+	return c
+}
+
 // Validate says what is wrong with c and what to do about it.
-func (c Config) Validate() error { return nil }
+func (c Config) Validate() error {
+	if len(c.Keys) == 0 {
+		return fmt.Errorf("signaling.keys: there is no key, so nobody could join; add one as name: secret, with %d characters or more", auth.MinSecret)
+	}
+	if _, err := auth.NewKeys(c.Keys); err != nil {
+		return fmt.Errorf("signaling.keys: %w", err)
+	}
+	for _, o := range c.Origins {
+		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" && u.Path != "/") {
+			return fmt.Errorf("signaling.origins: %q is not an origin; write it as https://example.com, or * for all", o)
+		}
+	}
+	c = c.withDefaults()
+	for _, l := range []struct {
+		name  string
+		value int64
+		least int64
+	}{
+		{"heartbeat", int64(c.Heartbeat), int64(time.Millisecond)}, {"join_timeout", int64(c.JoinTimeout), int64(time.Millisecond)},
+		{"grace", int64(c.Grace), int64(time.Millisecond)}, {"empty_timeout", int64(c.EmptyTimeout), int64(time.Millisecond)},
+		{"message_bytes", int64(c.MessageBytes), 4096}, {"rate", int64(c.Rate), 1}, {"burst", int64(c.Burst), 1},
+		{"queue_messages", int64(c.QueueMessages), 1}, {"queue_bytes", int64(c.QueueBytes), 1}, {"max_sessions", int64(c.MaxSessions), 1},
+		{"max_participants", int64(c.MaxParticipants), 1}, {"max_publications", int64(c.MaxPublications), 1},
+		{"audio_slots", int64(c.AudioSlots), 0}, {"video_slots", int64(c.VideoSlots), 0},
+	} {
+		if l.value < l.least {
+			return fmt.Errorf("signaling.%s: %d is too small", l.name, l.value)
+		}
+	}
+	if c.Timeout <= c.Heartbeat {
+		return fmt.Errorf("signaling.timeout: %v must be longer than signaling.heartbeat, %v", c.Timeout, c.Heartbeat)
+	}
+	if c.Duplicate != string(room.Replace) && c.Duplicate != string(room.Reject) {
+		return fmt.Errorf("signaling.duplicate: %q is neither %s nor %s", c.Duplicate, room.Replace, room.Reject)
+	}
+	return nil
+}
+
+func (c Config) room() room.Config {
+	return room.Config{MaxParticipants: c.MaxParticipants, MaxPublications: c.MaxPublications, Duplicate: room.Policy(c.Duplicate)}
+}
+
+func (c Config) session() session.Config {
+	return session.Config{Rate: c.Rate, Burst: c.Burst, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes}
+}
+
+// door allows more WebSockets than sessions: some have not joined yet, some are about to resume.
+func (c Config) door() ws.Config {
+	return ws.Config{Origins: c.Origins, Heartbeat: c.Heartbeat, Timeout: c.Timeout, MessageBytes: c.MessageBytes, MaxConns: 2 * c.MaxSessions}
+}
 
 // Stats of a server.
 type Stats struct {
@@ -35,6 +125,8 @@ type Stats struct {
 	Joins, Resumes uint64
 	Refused        map[string]uint64 // joins refused, by error code
 	Errors         map[string]uint64 // error replies, by error code
-	Closed         map[string]uint64 // WebSockets closed, by close code
+	Closed         map[string]uint64 // WebSockets closed, by close code; "peer" and "lost" if not by us
 	Messages       uint64            // received
+
+	Data datachannel.Stats // of all rooms together
 }

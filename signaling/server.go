@@ -9,9 +9,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/turnout-rtc/turnout/datachannel"
 	"github.com/turnout-rtc/turnout/sfu"
+	"github.com/turnout-rtc/turnout/signaling/auth"
+	"github.com/turnout-rtc/turnout/signaling/protocol"
+	"github.com/turnout-rtc/turnout/signaling/ws"
 	"github.com/turnout-rtc/turnout/turn"
 )
 
@@ -23,25 +28,86 @@ type Planes struct {
 }
 
 // Server serves rooms.
-type Server struct{}
+type Server struct {
+	// Set at construction, never changed.
+	cfg     Config
+	keys    auth.Keys
+	planes  Planes
+	version string
+	log     *slog.Logger
+
+	door     *ws.Door
+	rooms    rooms
+	sessions sessions
+	count    counters
+	draining atomic.Bool
+}
 
 // New makes a server that is ready to be registered. version is what clients are told.
 func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, error) {
-	panic("not built")
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	keys, err := auth.NewKeys(cfg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, keys: keys, planes: planes, version: version, log: log}
+	s.sessions = sessions{max: cfg.MaxSessions, byID: map[string]inRoom{}}
+	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
+	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
+	return s, nil
 }
 
 // Register adds /ws and /api/session (docs/reference/signaling.md).
-func (s *Server) Register(mux *http.ServeMux) { panic("not built") }
+func (s *Server) Register(mux *http.ServeMux) {
+	mux.Handle("GET /ws", s.door)
+	mux.Handle("POST /api/session", s.door.SetCookie(func(signed string) (time.Time, error) {
+		t, err := s.keys.Verify(time.Now(), signed)
+		return t.Expires, err
+	}))
+	mux.Handle("DELETE /api/session", s.door.ClearCookie())
+}
 
 // Drain refuses new participants, tells the present ones that the server stops, waits until they have left or ctx is done,
 // and then says goodbye to the rest.
-func (s *Server) Drain(ctx context.Context) { panic("not built") }
+func (s *Server) Drain(ctx context.Context) {
+	s.draining.Store(true)
+	notice := protocol.Draining{}
+	if deadline, ok := ctx.Deadline(); ok {
+		notice.DeadlineMs = max(0, time.Until(deadline).Milliseconds())
+	}
+	for _, l := range s.rooms.all(false) {
+		l.post(announcement{message: notice})
+	}
+	s.sessions.waitEmpty(ctx)
+	for _, l := range s.rooms.all(true) {
+		l.post(stop{})
+	}
+	s.rooms.running.Wait()
+	s.door.Close()
+}
 
 // Draining says whether Drain has begun; /readyz answers 503 then.
-func (s *Server) Draining() bool { panic("not built") }
+func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Stats are counters since the start, safe to read at any time.
-func (s *Server) Stats() Stats { panic("not built") }
+func (s *Server) Stats() Stats {
+	return Stats{
+		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len()),
+		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
+		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
+		Data: s.count.data.plus(s.rooms.all(false)),
+	}
+}
 
 // Close ends every room and waits for their goroutines. It may be called twice.
-func (s *Server) Close() { panic("not built") }
+func (s *Server) Close() {
+	s.draining.Store(true)
+	for _, l := range s.rooms.all(true) {
+		l.post(stop{})
+	}
+	s.rooms.running.Wait()
+	s.door.Close()
+}

@@ -1,10 +1,11 @@
 // Real browsers, one per participant, so that each has a camera of its own colour and a microphone of its own tone.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 import { type Colour, writeCamera, writeTone } from './media.js';
+import { type Look, writePortrait } from './portrait.js';
 import { SoundCard } from './sound.js';
 
 /** What a test needs of a page, whichever browser shows it. */
@@ -21,13 +22,19 @@ export interface Page {
 export interface BrowserOptions {
   colour: Colour;
   hz: number;
+  /** A person in front of the camera, in place of the colour. */
+  look?: Look;
   /** Runs in the page before any of its own scripts. */
   init?: string;
   /** Without any camera or microphone. */
   bare?: boolean;
   viewport?: { width: number; height: number };
   dark?: boolean;
+  /** The network namespace it runs in, and an origin that is to count as secure there. */
+  host?: { namespace: string; origin: string };
 }
+
+const elsewhere = resolve(import.meta.dirname, '../chromium-in-namespace');
 
 const quiet = [
   '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -38,13 +45,21 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   const camera = join(folder, 'camera.y4m');
   const tone = join(folder, 'tone.wav');
-  writeCamera(camera, options.colour);
+  if (options.look) writePortrait(camera, options.look);
+  else writeCamera(camera, options.colour);
   writeTone(tone, options.hz);
   const fake = [
     '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-accept-this-tab-capture',
     `--use-file-for-fake-video-capture=${camera}`, `--use-file-for-fake-audio-capture=${tone}`,
   ];
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: [...quiet, ...(options.bare ? [] : fake)] });
+  const args = [...quiet, ...(options.bare ? [] : fake)];
+  if (options.host) args.push(`--unsafely-treat-insecure-origin-as-secure=${options.host.origin}`);
+  const browser = await chromium.launch({
+    executablePath: options.host ? elsewhere : '/usr/bin/chromium',
+    env: { ...process.env, ...(options.host && { TURNOUT_E2E_HOST: options.host.namespace }) },
+    headless: true,
+    args,
+  });
   const context = await browser.newContext({
     permissions: options.bare ? [] : ['camera', 'microphone'],
     viewport: options.viewport ?? { width: 1000, height: 700 },

@@ -21,6 +21,7 @@ export function relayOnly(transport: 'udp' | 'tcp'): string {
 
 export interface Path {
   type: string;
+  protocol: string | undefined;
   relayProtocol: string | undefined;
   srtp: string | undefined;
 }
@@ -37,6 +38,6 @@ export function path(page: Page): Promise<Path> {
     const transport = all.find((s) => s.type === 'transport');
     const pair = all.find((s) => s.id === transport?.selectedCandidatePairId) ?? all.find((s) => s.type === 'candidate-pair' && s.state === 'succeeded' && s.nominated);
     const local = all.find((s) => s.id === pair?.localCandidateId);
-    return { type: local?.candidateType ?? 'none', relayProtocol: local?.relayProtocol, srtp: transport?.srtpCipher };
+    return { type: local?.candidateType ?? 'none', protocol: local?.protocol, relayProtocol: local?.relayProtocol, srtp: transport?.srtpCipher };
   }, null);
 }

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const binary = resolve(import.meta.dirname, '../../../bin/turnout');
-const host = '10.9.0.1'; // the namespace's Ethernet address, see in-namespace
+const ethernet = '10.9.0.1'; // the namespace's own, see in-namespace
 
 export interface ServerOptions {
   port?: number;
+  /** An address at which everything is served; without one, pages come from 127.0.0.1 and media from the namespace's Ethernet address. */
+  host?: string;
   flags?: string[];
   data?: string;
 }
@@ -20,17 +22,19 @@ export class Server {
   readonly log: string[] = [];
   #process: ChildProcess | undefined;
   readonly #options: ServerOptions;
-  readonly #port: number;
+  readonly #listen: string;
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
-    this.#port = options.port ?? 7880;
-    this.url = `http://127.0.0.1:${this.#port}`;
+    this.#listen = `${options.host ?? '127.0.0.1'}:${options.port ?? 7880}`;
+    this.url = `http://${this.#listen}`;
     this.data = options.data ?? mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   }
 
   async start(): Promise<void> {
-    const flags = ['dev', '--listen', `127.0.0.1:${this.#port}`, '--data', this.data];
+    const host = this.#options.host ?? ethernet;
+    const flags = ['dev', '--listen', this.#listen, '--data', this.data];
+    if (this.#options.host) flags.push('--insecure-lan');
     flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
     const child = spawn(binary, [...flags, ...(this.#options.flags ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/turnout-rtc/turnout/datachannel"
+	"github.com/turnout-rtc/turnout/sfu"
+	"github.com/turnout-rtc/turnout/signaling"
+	"github.com/turnout-rtc/turnout/turn"
+)
+
+// Config is the whole configuration: what concerns the process, and the Config of every plane.
+//
+// Every key is a flag (turn.udp is --turn-udp) and an environment variable (TURNOUT_TURN_UDP); see load for which one wins.
+type Config struct {
+	Listen   string        `yaml:"listen" default:"${listen}" help:"Address of the HTTP server: the app, the API and signaling."`
+	Data     string        `yaml:"data" placeholder:"DIR" help:"Directory for what must survive a restart. Default: turnout in $XDG_DATA_HOME or ~/.local/share."`
+	PublicIP []string      `yaml:"public_ip" placeholder:"IP" help:"Public IP addresses of this machine, for media and TURN. Wins over rtc.public and turn.public."`
+	Metrics  string        `yaml:"metrics" placeholder:"ADDRESS" help:"Address of its own for /metrics; \"off\" for nowhere. Default: next to the app."`
+	Shutdown time.Duration `yaml:"shutdown" default:"${shutdown}" help:"Time that participants have to leave when the server stops."`
+
+	Log         LogConfig          `embed:"" prefix:"log-" yaml:"log"`
+	Signaling   signaling.Config   `embed:"" prefix:"signaling-" group:"Signaling" yaml:"signaling"`
+	RTC         sfu.Config         `embed:"" prefix:"rtc-" group:"Media" yaml:"rtc"`
+	TURN        turn.Config        `embed:"" prefix:"turn-" group:"TURN" yaml:"turn"`
+	Datachannel datachannel.Config `embed:"" prefix:"datachannel-" group:"Data" yaml:"datachannel"`
+}
+
+// LogConfig says what is written to stderr.
+type LogConfig struct {
+	Level  string `yaml:"level" default:"info" enum:"debug,info,warn,error" help:"Least important level that is written: debug, info, warn or error."`
+	Format string `yaml:"format" default:"text" enum:"text,json" help:"Format of a line: text or json."`
+}
+
+// Validate says what is wrong with c, which must have its secrets, and what to do about it. Errors name the key.
+func (c Config) Validate() error {
+	if c.Shutdown <= 0 {
+		return errors.New("shutdown must be longer than 0s")
+	}
+	for _, ip := range c.PublicIP {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return fmt.Errorf("public_ip: %q is not an IP address", ip)
+		}
+	}
+	for _, section := range []struct {
+		name     string
+		validate func() error
+	}{
+		{"signaling", c.Signaling.Validate}, {"rtc", c.RTC.Validate}, {"turn", c.TURN.Validate}, {"datachannel", c.Datachannel.Validate},
+	} {
+		err := section.validate()
+		if err != nil && !strings.HasPrefix(err.Error(), section.name+".") {
+			err = fmt.Errorf("%s: %w", section.name, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolved is c with public_ip carried to the planes that advertise addresses.
+func (c Config) resolved() Config {
+	if len(c.PublicIP) > 0 {
+		c.RTC.Public, c.TURN.Public = c.PublicIP, c.PublicIP
+	}
+	return c
+}

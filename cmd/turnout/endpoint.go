@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// endpoint is one address that HTTP is served on.
+type endpoint struct {
+	server *http.Server
+	addr   net.Addr
+	done   chan struct{} // closed when Serve has returned
+}
+
+func (s *server) endpoint(addr, flag string, h http.Handler) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return explain(err, flag, flag)
+	}
+	e := &endpoint{
+		addr: listener.Addr(),
+		done: make(chan struct{}),
+		server: &http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: 10 * time.Second,
+			ReadTimeout:       30 * time.Second, // of a request that is not a WebSocket; that one sets its own
+			WriteTimeout:      60 * time.Second, // the app over a slow line
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    64 << 10, // a token is in the header
+			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		},
+	}
+	s.http = append(s.http, e)
+	go func() {
+		defer close(e.done)
+		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("HTTP server stopped", "addr", addr, "err", err)
+		}
+	}()
+	return nil
+}
+
+func (e *endpoint) close() {
+	_ = e.server.Close()
+	<-e.done
+}

@@ -1,0 +1,101 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type value struct {
+	name, help string
+	kind       prometheus.ValueType
+	from       func(Snapshot) float64
+}
+
+// values are the families with one sample.
+func values() []value {
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
+	return []value{
+		{"turnout_rooms", "Rooms that exist now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Rooms) }},
+		{"turnout_participants", "Participants of all rooms now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Participants) }},
+		{"turnout_sessions", "Signaling sessions now, connected or waiting to be resumed.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Sessions) }},
+		{"turnout_websockets", "Signaling WebSockets open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WebSockets) }},
+		{"turnout_joins_total", "Participants that joined a room.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Joins) }},
+		{"turnout_resumes_total", "Sessions that were resumed on another WebSocket.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Resumes) }},
+		{"turnout_signaling_messages_total", "Signaling messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Messages) }},
+
+		{"turnout_rtc_transports", "Peer connections now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Transports) }},
+		{"turnout_rtc_publications", "Tracks published now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Publications) }},
+		{"turnout_rtc_subscriptions", "Slots that show a publication now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Subscribed) }},
+		{"turnout_rtc_received_packets_total", "RTP packets received.", counter, func(s Snapshot) float64 { return float64(s.Media.PacketsIn) }},
+		{"turnout_rtc_sent_packets_total", "RTP packets sent.", counter, func(s Snapshot) float64 { return float64(s.Media.PacketsOut) }},
+		{"turnout_rtc_received_bytes_total", "Bytes of RTP received.", counter, func(s Snapshot) float64 { return float64(s.Media.BytesIn) }},
+		{"turnout_rtc_sent_bytes_total", "Bytes of RTP sent.", counter, func(s Snapshot) float64 { return float64(s.Media.BytesOut) }},
+		{"turnout_rtc_retransmitted_packets_total", "Packets sent once more because a subscriber missed them.", counter, func(s Snapshot) float64 { return float64(s.Media.Retransmitted) }},
+		{"turnout_rtc_nacks_total", "Requests for lost packets, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.NACKs) }},
+		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
+		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
+		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
+
+		{"turnout_data_members", "Participants with data now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Members) }},
+		{"turnout_data_wires", "Data channels and the like open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Wires) }},
+		{"turnout_data_received_total", "Data-channel messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Received) }},
+		{"turnout_data_received_bytes_total", "Bytes of data-channel messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.ReceivedBytes) }},
+		{"turnout_data_sent_total", "Data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Sent) }},
+		{"turnout_data_sent_bytes_total", "Bytes of data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.SentBytes) }},
+		{"turnout_data_sent_frames_total", "Frames in the data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.SentFrames) }},
+		{"turnout_data_accepted_messages_total", "Messages of participants that were taken.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Messages) }},
+
+		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
+		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
+		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
+		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
+		{"turnout_turn_certificate_expiry_timestamp_seconds", "When TURN's certificate expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.TURN.CertNotAfter) }},
+		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
+	}
+}
+
+type labelled struct {
+	name, help, label string
+	kind              prometheus.ValueType
+	from              func(Snapshot) map[string]uint64
+}
+
+// labels are the families with one sample for each of a fixed small set of labels.
+func labels() []labelled {
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
+	return []labelled{
+		{"turnout_turn_transport_allocations", "TURN allocations now, by the client's transport.", "transport", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsBy) }},
+		{"turnout_turn_auth_total", "TURN requests with credentials, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Auth }},
+		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
+		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
+		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
+		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
+		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
+		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},
+		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
+		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
+		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},
+		{"turnout_turn_dropped_total", "Datagrams that TURN dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Dropped }},
+		{"turnout_turn_relayed_packets_total", "Datagrams relayed, up from clients or down to them.", "direction", counter, func(s Snapshot) map[string]uint64 {
+			return map[string]uint64{"up": s.TURN.Up.Packets, "down": s.TURN.Down.Packets}
+		}},
+		{"turnout_turn_relayed_bytes_total", "Payload bytes relayed, up from clients or down to them.", "direction", counter, func(s Snapshot) map[string]uint64 {
+			return map[string]uint64{"up": s.TURN.Up.Bytes, "down": s.TURN.Down.Bytes}
+		}},
+	}
+}
+
+// unsigned has what is never below zero as such.
+func unsigned(m map[string]int64) map[string]uint64 {
+	counts := make(map[string]uint64, len(m))
+	for k, n := range m {
+		counts[k] = uint64(max(n, 0))
+	}
+	return counts
+}
+
+// byText has the labels of another type as text.
+func byText[K ~string](m map[K]uint64) map[string]uint64 {
+	texts := make(map[string]uint64, len(m))
+	for k, n := range m {
+		texts[string(k)] = n
+	}
+	return texts
+}

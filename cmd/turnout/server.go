@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/turnout-rtc/turnout/cmd/turnout/metrics"
+	"github.com/turnout-rtc/turnout/cmd/turnout/site"
+	"github.com/turnout-rtc/turnout/sfu"
+	"github.com/turnout-rtc/turnout/signaling"
+	"github.com/turnout-rtc/turnout/turn"
+	"github.com/turnout-rtc/turnout/web"
+)
+
+// server is a running turnout. Set by open, never changed.
+type server struct {
+	cfg   Config
+	log   *slog.Logger
+	media *sfu.Engine
+	turn  *turn.Server // nil when it is turned off
+	rooms *signaling.Server
+	mux   *http.ServeMux
+	http  []*endpoint
+}
+
+// open builds a server from the ground up: media, TURN, rooms, and the HTTP server in front of them. routes are the
+// command's own.
+func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.media, err = sfu.New(cfg.RTC, log.With("plane", "rtc")); err != nil {
+		return nil, explain(err, "--rtc-udp", "--rtc-tcp")
+	}
+	if cfg.TURN.Enabled {
+		if s.turn, err = turn.New(cfg.TURN, mediaAddrs(s.media), log.With("plane", "turn")); err != nil {
+			return nil, explain(err, "--turn-udp", "--turn-tcp")
+		}
+	}
+	planes := signaling.Planes{Media: s.media, Data: cfg.Datachannel, TURN: s.turn}
+	if s.rooms, err = signaling.New(cfg.Signaling, planes, version(), log.With("plane", "signaling")); err != nil {
+		return nil, err
+	}
+	app, err := site.New(web.Dist())
+	if err != nil {
+		return nil, err
+	}
+	s.mux.Handle("/", app)
+	s.mux.HandleFunc("GET /healthz", healthy)
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	for pattern, handler := range routes {
+		s.mux.Handle(pattern, handler)
+	}
+	s.rooms.Register(s.mux)
+	return s, s.listen()
+}
+
+// listen opens the addresses of the HTTP server and serves.
+func (s *server) listen() error {
+	exposition := metrics.Handler(version(), s.counters)
+	if s.cfg.Metrics == "" {
+		s.mux.Handle("GET /metrics", exposition)
+	}
+	if err := s.endpoint(s.cfg.Listen, "--listen", s.mux); err != nil {
+		return err
+	}
+	if s.cfg.Metrics == "" || s.cfg.Metrics == "off" {
+		return nil
+	}
+	own := http.NewServeMux()
+	own.Handle("GET /metrics", exposition)
+	return s.endpoint(s.cfg.Metrics, "--metrics", own)
+}
+
+// drain stops the server in good order: no new participants, goodbye to the present ones, then the sockets. It returns when
+// ctx is done at the latest, and close is still to be called.
+func (s *server) drain(ctx context.Context) {
+	s.rooms.Drain(ctx)
+	for _, e := range s.http {
+		_ = e.server.Shutdown(ctx) // what is left is closed by close
+	}
+}
+
+// close takes everything down at once, from the roof to the ground.
+func (s *server) close() {
+	for _, e := range s.http {
+		e.close()
+	}
+	if s.rooms != nil {
+		s.rooms.Close()
+	}
+	if s.turn != nil {
+		s.logError("closing TURN", s.turn.Close())
+	}
+	if s.media != nil {
+		s.logError("closing media", s.media.Close())
+	}
+}
+
+func (s *server) logError(what string, err error) {
+	if err != nil {
+		s.log.Warn(what, "err", err)
+	}
+}
+
+func (s *server) counters() metrics.Snapshot {
+	now := metrics.Snapshot{Media: s.media.Stats(), Signaling: s.rooms.Stats()}
+	if s.turn != nil {
+		now.TURN = s.turn.Stats()
+	}
+	return now
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
+
+// ready says whether new participants are welcome, for whoever spreads them over servers.
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.rooms.Draining() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	healthy(w, nil)
+}
+
+// mediaAddrs are where TURN may always relay to: the engine's own sockets.
+func mediaAddrs(media *sfu.Engine) []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, a := range media.Advertised() {
+		addrs = append(addrs, a.Addr)
+	}
+	return addrs
+}

@@ -1,0 +1,146 @@
+package sfu_test
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu"
+)
+
+func TestAddressInUseIsNamed(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			var addr string
+			cfg := sfu.Config{UDP: "127.0.0.1:0"}
+			if network == "udp" {
+				c, err := net.ListenPacket("udp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close() //nolint:errcheck // a test's
+				addr = c.LocalAddr().String()
+				cfg.UDP = addr
+			} else {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close() //nolint:errcheck // a test's
+				addr = l.Addr().String()
+				cfg.TCP = addr
+			}
+			e, err := sfu.New(cfg, slog.New(slog.DiscardHandler))
+			if err == nil {
+				_ = e.Close()
+				t.Fatal("the engine opened an address in use")
+			}
+			if !strings.Contains(err.Error(), addr) {
+				t.Errorf("error %q does not name %s", err, addr)
+			}
+		})
+	}
+}
+
+func TestConfigIsValidated(t *testing.T) {
+	good := sfu.Config{UDP: ":7882", TCP: ":7882"}
+	if err := good.Validate(); err != nil {
+		t.Errorf("good config: %v", err)
+	}
+	for name, change := range map[string]func(*sfu.Config){
+		"udp":              func(c *sfu.Config) { c.UDP = "7882" },
+		"tcp":              func(c *sfu.Config) { c.TCP = "example.org:7882" },
+		"public":           func(c *sfu.Config) { c.Public = []string{"0.0.0.0"} },
+		"max_slots":        func(c *sfu.Config) { c.MaxSlots = -1 },
+		"max_publications": func(c *sfu.Config) { c.MaxPublications = -1 },
+		"max_sdp_bytes":    func(c *sfu.Config) { c.MaxSDPBytes = -1 },
+	} {
+		c := good
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), name+" ") {
+			t.Errorf("bad %s: error %v", name, err)
+		}
+	}
+}
+
+func TestWildcardAdvertisesEveryAddressOnOnePort(t *testing.T) {
+	e := newEngine(t, func(c *sfu.Config) { c.UDP, c.TCP = ":0", ":0" })
+	ports := map[string]uint16{}
+	loopback := false
+	for _, a := range e.Advertised() {
+		if p := ports[a.Protocol]; p != 0 && p != a.Addr.Port() {
+			t.Errorf("%v is on another port than %d", a, p)
+		}
+		ports[a.Protocol] = a.Addr.Port()
+		loopback = loopback || a.Addr.Addr().IsLoopback()
+	}
+	if len(ports) != 2 || !loopback {
+		t.Errorf("advertised: %v", e.Advertised())
+	}
+	c := join(t, e.NewRouter("room"), 1, 1)
+	answer := c.negotiate(nil)
+	for _, a := range e.Advertised() {
+		if !strings.Contains(answer.SDP, " "+a.Addr.Addr().String()+" ") {
+			t.Errorf("the answer has no candidate for %v", a)
+		}
+	}
+	c.connected()
+}
+
+func TestPublicAddressesReplaceLocalOnes(t *testing.T) {
+	e := newEngine(t, func(c *sfu.Config) { c.Public = []string{"203.0.113.7", "2001:db8::7"} })
+	if n := len(e.Advertised()); n != 4 {
+		t.Errorf("advertised: %v", e.Advertised())
+	}
+	c := join(t, e.NewRouter("room"), 0, 1)
+	answer := c.negotiate(nil)
+	if strings.Contains(answer.SDP, "127.0.0.1") {
+		t.Error("the answer has a local candidate")
+	}
+	for _, want := range []string{" udp 2130706431 203.0.113.7 ", " udp 2130706175 2001:db8::7 ", " tcp ", "tcptype passive"} {
+		if !strings.Contains(answer.SDP, want) {
+			t.Errorf("the answer lacks %q:\n%s", want, answer.SDP)
+		}
+	}
+}
+
+func testClientConnectsOverTCP(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p := publisher(t, r, 'x')
+	c := joinOver(t, r, []webrtc.NetworkType{webrtc.NetworkTypeTCP4}, 0, 1, nil)
+	c.negotiate(nil)
+	c.connected()
+	c.transport.Subscribe(p)
+	c.receive(c.video, of('x'))
+}
+
+func testClosedEngineRefusesTransports(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	c := join(t, r, 1, 1)
+	c.negotiate(nil)
+	c.connected()
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, r := range []*sfu.Router{r, e.NewRouter("late")} {
+		if _, err := r.NewTransport("late", func(sfu.Event) {}); !errors.Is(err, sfu.ErrClosed) {
+			t.Errorf("error %v", err)
+		}
+		r.Close()
+	}
+	if s := e.Stats(); s.Transports != 0 {
+		t.Errorf("%d transports are left", s.Transports)
+	}
+	c.transport.Close()
+	c.transport.Negotiate(sfu.Offer{})
+	c.transport.Ready(1)
+	c.transport.AddCandidate(sfu.Candidate{})
+}

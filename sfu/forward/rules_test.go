@@ -1,0 +1,282 @@
+package forward
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+)
+
+var start = time.Unix(1e9, 0) //nolint:gochecknoglobals // a constant
+
+// opus makes an audio packet.
+func opus(seq uint16, ts uint32) *In {
+	b, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts}, Payload: []byte{1, 2}}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	in := &In{N: 1<<16 + uint64(seq), Key: true, Newer: true}
+	if err := in.Parse(b); err != nil {
+		panic(err)
+	}
+	return in
+}
+
+func audio(id SourceID) Format {
+	return Format{Source: id, Codec: codec.Opus, ClockRate: 48000, PayloadType: 111}
+}
+
+func TestTimestampGoesOnByTheTimeThatPassed(t *testing.T) {
+	r := NewRewriter(10, 1000)
+	r.Switch(audio(1))
+	_, first, _ := r.Forward(start, 1, opus(500, 7_000_000), nil)
+	if first.Seq != 10 || first.Timestamp != 1000 {
+		t.Fatalf("the stream starts with %+v", first)
+	}
+	r.Switch(audio(2))
+	_, next, v := r.Forward(start.Add(250*time.Millisecond), 2, opus(9, 42), nil)
+	if v != Send || next.Seq != 11 || next.Timestamp != 1000+12000 {
+		t.Errorf("after 250 ms: %+v", next)
+	}
+	r.Switch(audio(1))
+	_, next, _ = r.Forward(start.Add(250*time.Millisecond), 1, opus(501, 0), nil)
+	if next.Seq != 12 || next.Timestamp != 1000+12001 {
+		t.Errorf("at the same time: %+v, the timestamp must grow", next)
+	}
+}
+
+func TestNothingStartsOnALatePacket(t *testing.T) {
+	r := NewRewriter(0, 0)
+	r.Switch(audio(1))
+	late := opus(5, 5)
+	late.Newer = false
+	if _, _, v := r.Forward(start, 1, late, nil); v != NoKey {
+		t.Errorf("verdict %d", v)
+	}
+}
+
+func TestPacketsFromBeforeTheSwitchAreDropped(t *testing.T) {
+	r := NewRewriter(0, 0)
+	r.Switch(audio(1))
+	r.Forward(start, 1, opus(100, 100), nil)
+	if _, _, v := r.Forward(start, 1, opus(99, 99), nil); v != Late {
+		t.Errorf("verdict %d", v)
+	}
+}
+
+func TestOldSourceGoesOnUntilTheKeyFrame(t *testing.T) {
+	r := NewRewriter(0, 0)
+	r.Switch(audio(1))
+	r.Forward(start, 1, opus(1, 1), nil)
+	r.Switch(audio(2))
+	if r.Waiting() != 2 {
+		t.Errorf("waits for %d", r.Waiting())
+	}
+	delta := opus(50, 50)
+	delta.Key = false
+	if _, _, v := r.Forward(start, 2, delta, nil); v != NoKey {
+		t.Errorf("new source: verdict %d", v)
+	}
+	if _, _, v := r.Forward(start, 1, opus(2, 2), nil); v != Send {
+		t.Errorf("old source: verdict %d", v)
+	}
+	r.Forward(start, 2, opus(51, 51), nil)
+	if _, _, v := r.Forward(start, 1, opus(3, 3), nil); v != NotShown {
+		t.Errorf("old source afterwards: verdict %d", v)
+	}
+	if r.Waiting() != 0 {
+		t.Errorf("still waits for %d", r.Waiting())
+	}
+}
+
+func TestPaddingBehindAGapIsSent(t *testing.T) {
+	r := NewRewriter(0, 0)
+	r.Switch(audio(1))
+	r.Forward(start, 1, opus(1, 1), nil)
+	padding := opus(2, 1)
+	padding.Payload = nil
+	if _, _, v := r.Forward(start, 1, padding, nil); v != Padding {
+		t.Errorf("next in line: verdict %d", v)
+	}
+	padding = opus(5, 1)
+	padding.Payload = nil
+	_, out, v := r.Forward(start, 1, padding, nil)
+	if v != Send || out.Seq != 3 {
+		t.Errorf("behind a gap: verdict %d, %+v", v, out)
+	}
+	if _, out, _ = r.Forward(start, 1, opus(3, 1), nil); out.Seq != 1 {
+		t.Errorf("the packet of the gap became %+v", out)
+	}
+}
+
+func TestExtensionsAreCarriedOver(t *testing.T) {
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 1}, Payload: []byte{1}}
+	for id, b := range map[uint8]byte{3: 0xaa, 4: 0xbb} {
+		if err := p.SetExtension(id, []byte{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &In{N: 1 << 16, Key: true, Newer: true}
+	if err := in.Parse(raw); err != nil {
+		t.Fatal(err)
+	}
+	f := audio(1)
+	f.AudioLevelID, f.DescriptorID = 3, 4
+	r := NewRewriter(0, 0)
+	r.Switch(f)
+	_, out, _ := r.Forward(start, 1, in, nil)
+	if !bytes.Equal(out.AudioLevel, []byte{0xaa}) || !bytes.Equal(out.Descriptor, []byte{0xbb}) {
+		t.Errorf("%+v", out)
+	}
+}
+
+// video makes a VP8 packet with a 7-bit picture id, in a ring.
+func video(ring *packet.Ring, seq uint16) *In {
+	b, err := (&rtp.Packet{
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: seq, Timestamp: 5},
+		Payload: []byte{0x90, 0x80, 0x07, 0x00, 0xee},
+	}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	in := &In{N: 1<<16 + uint64(seq), Key: true, Newer: true}
+	if err := in.Parse(b); err != nil {
+		panic(err)
+	}
+	ring.Put(in.N, b)
+	return in
+}
+
+func TestRetransmissionIsThePacketThatWasSent(t *testing.T) {
+	ring := packet.NewRing(64)
+	r := NewRewriter(0x1234, 99)
+	r.counters.ID = 0x0fff
+	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
+	var h History
+	sent, out, _ := r.Forward(start, 1, video(ring, 500), nil)
+	h.Add(start, sent)
+	again, refusal := h.Resend(start.Add(time.Second), 0x1234)
+	if refusal != Granted {
+		t.Fatalf("refused: %d", refusal)
+	}
+	raw, ok := again.Packet(nil)
+	var p packet.Packet
+	if !ok || p.Parse(raw) != nil {
+		t.Fatal("the packet is not in the ring")
+	}
+	rtx := again.Retransmission(&p, 7, make([]byte, 0, 100))
+	if want := append([]byte{0x12, 0x34}, out.Payload...); !bytes.Equal(rtx.Payload, want) {
+		t.Errorf("payload % x, not % x", rtx.Payload, want)
+	}
+	if rtx.PayloadType != 97 || rtx.Seq != 7 || rtx.Timestamp != 99 || !rtx.Marker {
+		t.Errorf("%+v", rtx)
+	}
+	if want := []byte{0x90, 0x80, 0x90, 0x00, 0x00, 0xee}; !bytes.Equal(out.Payload, want) {
+		t.Errorf("sent % x, not % x", out.Payload, want)
+	}
+}
+
+func TestRetransmissionsAreLimited(t *testing.T) {
+	var h History
+	if _, refusal := h.Resend(start, 5); refusal != Unknown {
+		t.Errorf("nothing was sent: %d", refusal)
+	}
+	format := &Format{RTXPayloadType: 97}
+	h.Add(start, Sent{format: format, seq: 5})
+	now := start
+	for i, want := range []Refusal{TooSoon, Granted, TooSoon, Granted, TooSoon, Granted, TooSoon, TooOften} {
+		if i%2 == 1 {
+			now = now.Add(resendInterval)
+		}
+		if want == TooSoon && i == 6 {
+			want = TooOften
+		}
+		if _, refusal := h.Resend(now, 5); refusal != want {
+			t.Errorf("request %d: %d, not %d", i, refusal, want)
+		}
+	}
+	if _, refusal := h.Resend(now, 5+historySize); refusal != Unknown {
+		t.Errorf("a number of another round: %d", refusal)
+	}
+	h.Add(start, Sent{format: &Format{}, seq: 6})
+	if _, refusal := h.Resend(now, 6); refusal != NoRTX {
+		t.Errorf("without RTX: %d", refusal)
+	}
+}
+
+func TestForwardingAllocatesNothing(t *testing.T) {
+	ring := packet.NewRing(64)
+	r := NewRewriter(0, 0)
+	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
+	in := video(ring, 1)
+	scratch := make([]byte, 0, 1500)
+	var h History
+	forward := func() {
+		in.N++
+		sent, _, v := r.Forward(start, 1, in, scratch)
+		if v != Send {
+			t.Fatalf("verdict %d", v)
+		}
+		h.Add(start, sent)
+	}
+	forward()
+	if n := testing.AllocsPerRun(1000, forward); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkForward(b *testing.B) {
+	ring := packet.NewRing(64)
+	r := NewRewriter(0, 0)
+	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
+	in := video(ring, 1)
+	scratch := make([]byte, 0, 1500)
+	var h History
+	b.ReportAllocs()
+	for b.Loop() {
+		in.N++
+		sent, _, _ := r.Forward(start, 1, in, scratch)
+		h.Add(start, sent)
+	}
+}
+
+func TestChoiceFollowsTheHighestLayerThatArrives(t *testing.T) {
+	var c Choice
+	now := start
+	run := func(d time.Duration, layers map[SourceID]int) SourceID {
+		var best SourceID
+		for end := now.Add(d); now.Before(end); now = now.Add(10 * time.Millisecond) {
+			for id := SourceID(1); id <= 9; id++ {
+				if bytes := layers[id]; bytes > 0 {
+					best = c.Observe(now, id, bytes)
+				}
+			}
+		}
+		return best
+	}
+	if got := run(2*time.Second, map[SourceID]int{1: 100}); got != 1 {
+		t.Errorf("one layer: %d", got)
+	}
+	if got := run(2*time.Second, map[SourceID]int{1: 100, 2: 400, 3: 1600}); got != 3 {
+		t.Errorf("three layers: %d", got)
+	}
+	if got := run(2*time.Second, map[SourceID]int{1: 100, 2: 1700, 3: 1600}); got != 3 {
+		t.Errorf("a little more is no reason to switch: %d", got)
+	}
+	if got := run(2*time.Second, map[SourceID]int{1: 100, 2: 400}); got != 2 {
+		t.Errorf("the highest has stopped: %d", got)
+	}
+	for id := SourceID(4); id <= 9; id++ {
+		if got := run(3*time.Second, map[SourceID]int{id: 100}); got != id {
+			t.Errorf("layer %d replaced all others, but %d is chosen", id, got)
+		}
+	}
+}

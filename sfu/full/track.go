@@ -1,0 +1,76 @@
+package full
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/receive"
+)
+
+// Track is one incoming stream.
+type Track struct {
+	// Set at construction, never changed.
+	stream link.Stream
+	peer   *Peer
+	remote *webrtc.TrackRemote
+}
+
+func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
+	s := link.Stream{RID: t.RID(), Video: t.Kind() == webrtc.RTPCodecTypeVideo}
+	if tr := r.RTPTransceiver(); tr != nil {
+		s.MID = tr.Mid()
+	}
+	for _, e := range r.GetParameters().HeaderExtensions {
+		switch e.URI {
+		case sdp.AudioLevelURI:
+			s.AudioLevelID = uint8(e.ID)
+		case descriptorURI:
+			s.DescriptorID = uint8(e.ID)
+		}
+	}
+	return &Track{stream: s, peer: p, remote: t}
+}
+
+// Stream says what the track is.
+func (t *Track) Stream() link.Stream { return t.stream }
+
+// Start reads the track until it ends.
+func (t *Track) Start(s link.Sink) { t.peer.start(func() { t.read(s) }) }
+
+func (t *Track) read(s link.Sink) {
+	buf := make([]byte, link.MTU)
+	one := make([][]byte, 1)
+	for {
+		n, _, err := t.remote.Read(buf)
+		if err != nil {
+			s.Ended()
+			return
+		}
+		one[0] = buf[:n]
+		s.Packets(time.Now(), one, nil)
+	}
+}
+
+// Codec of the packet read last.
+func (t *Track) Codec(uint8) link.Codec {
+	c := t.remote.Codec()
+	return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+}
+
+// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).
+func (t *Track) RequestKeyFrame() error {
+	return t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(t.remote.SSRC())}})
+}
+
+// RequestAgain sends a generic NACK (RFC 4585 §6.2.1).
+func (t *Track) RequestAgain(lost []receive.Pair, _ *link.Outlet) error {
+	pairs := make([]rtcp.NackPair, 0, len(lost))
+	for _, l := range lost {
+		pairs = append(pairs, rtcp.NackPair{PacketID: l.ID, LostPackets: rtcp.PacketBitmap(l.Mask)})
+	}
+	return t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: uint32(t.remote.SSRC()), Nacks: pairs}})
+}

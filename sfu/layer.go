@@ -1,0 +1,194 @@
+package sfu
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/forward"
+	"github.com/turnout-rtc/turnout/sfu/keyframe"
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/receive"
+)
+
+// ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
+const ringSize = 1024
+
+// layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Every packet is taken to the slots
+// that show it, by the goroutine that received it.
+type layer struct {
+	// Set at construction, never changed.
+	id        forward.SourceID
+	track     link.Track
+	stream    link.Stream
+	publisher *Transport
+	ring      *packet.Ring // nil for audio: its losses are not repaired
+
+	publication atomic.Pointer[Publication] // nil: packets are dropped
+	keyWanted   atomic.Bool
+
+	// Owned by the publisher's loop.
+	requests keyframe.Requester
+
+	// Owned by Packets.
+	unwrap  packet.Unwrapper
+	window  packet.Window
+	highest uint64
+	losses  receive.Losses
+	asked   []uint16       // used again for every request
+	pairs   []receive.Pair // likewise
+	source  *source        // of the packet read last
+	run     []forward.In   // packets on their way, used again
+	current bool           // the layer is the one that is forwarded
+	out     forward.Out
+	scratch [link.MTU + scratchExtra]byte
+}
+
+// source is how the packets of a layer look. It is replaced, never changed.
+type source struct {
+	negotiated  link.Codec
+	codec       codec.Codec
+	payloadType uint8
+}
+
+func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *layer {
+	l := &layer{id: id, track: track, stream: track.Stream(), publisher: publisher}
+	if l.stream.Video {
+		l.ring = packet.NewRing(ringSize)
+	}
+	return l
+}
+
+// Packets takes packets of the stream on their way, part of link.Sink. All of them go to one receiver before any goes to the
+// next: then they leave together.
+func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
+	bytes := 0
+	for _, b := range packets {
+		bytes += len(b)
+		l.admit(now, b, via)
+	}
+	count := &l.publisher.router.engine.counters
+	count.packetsIn.Add(uint64(len(packets)))
+	count.bytesIn.Add(uint64(bytes))
+	l.carry(now, via)
+}
+
+// Ended is the end of the stream, part of link.Sink.
+func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
+
+// admit checks one packet and puts it behind the others of its run.
+func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
+	count := &l.publisher.router.engine.counters
+	var in forward.In
+	if err := in.Parse(b); err != nil {
+		count.drop(dropMalformed)
+		return
+	}
+	if !l.fresh(&in, count) {
+		return
+	}
+	l.askAgain(now, in.N, via)
+	p := l.publication.Load()
+	switch {
+	case p == nil:
+		count.drop(dropUnannounced)
+		return
+	case p.paused.Load():
+		count.drop(dropPaused)
+		return
+	}
+	if l.source == nil || l.source.payloadType != in.PayloadType {
+		l.carry(now, via) // what came before looks otherwise
+		negotiated := l.track.Codec(in.PayloadType)
+		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), in.PayloadType}
+	}
+	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
+	if l.ring != nil {
+		l.ring.Put(in.N, b)
+		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
+			l.publisher.box.ring()
+		}
+	}
+	l.current = p.observe(now, l, len(b))
+	l.run = append(l.run, in)
+}
+
+// carry takes the run to the slots that show it.
+func (l *layer) carry(now time.Time, via *link.Outlet) {
+	if p := l.publication.Load(); p != nil && len(l.run) > 0 {
+		for _, s := range *p.slots.Load() {
+			s.forward(now, p, l, via)
+		}
+	}
+	l.run = l.run[:0]
+}
+
+// fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
+// forwarded, they would use a sequence number twice, which breaks the encryption.
+func (l *layer) fresh(in *forward.In, count *counters) bool {
+	n := l.unwrap.Unwrap(in.Seq)
+	switch l.window.Check(n) {
+	case packet.Duplicate:
+		count.drop(dropDuplicate)
+		return false
+	case packet.TooOld:
+		count.drop(dropTooOld)
+		return false
+	case packet.Fresh:
+	}
+	in.N, in.Newer = n, n > l.highest
+	l.highest = max(l.highest, n)
+	return true
+}
+
+// askAgain asks the publisher for packets that are missing. Audio is not repaired: it would come too late.
+func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
+	if l.ring == nil {
+		return
+	}
+	l.losses.Packet(now, n)
+	if !l.losses.Pending() {
+		return
+	}
+	if l.asked = l.losses.Ask(now, l.asked[:0]); len(l.asked) == 0 {
+		return
+	}
+	l.pairs = receive.Pairs(l.asked, l.pairs[:0])
+	if err := l.track.RequestAgain(l.pairs, via); err == nil {
+		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.asked)))
+	}
+}
+
+// format is what a slot must know about the packets, but for the payload types of its receiver.
+func (l *layer) format() forward.Format {
+	return forward.Format{
+		Source:       l.id,
+		Codec:        l.source.codec,
+		ClockRate:    l.source.negotiated.ClockRate,
+		AudioLevelID: l.stream.AudioLevelID,
+		DescriptorID: l.stream.DescriptorID,
+		Ring:         l.ring,
+	}
+}
+
+// requestKeyFrame has the publisher's loop ask for a key frame until it comes.
+func (l *layer) requestKeyFrame() {
+	if l.keyWanted.CompareAndSwap(false, true) {
+		l.publisher.box.ring()
+	}
+}
+
+// poll says when the publisher's loop must look again, after sending what is due. It runs in that loop.
+func (l *layer) poll(now time.Time) time.Time {
+	if l.keyWanted.Load() {
+		l.requests.Want()
+	} else {
+		l.requests.Arrived()
+	}
+	due, next := l.requests.Poll(now)
+	if due && l.track.RequestKeyFrame() == nil {
+		l.publisher.router.engine.counters.keyFrameRequests.Add(1)
+	}
+	return next
+}

@@ -1,0 +1,22 @@
+// @turnout/client: calls, data and presence in a turnout room, from a browser.
+export { connect, Room } from './room.js';
+export type { RoomOptions } from './options.js';
+export type { RoomEvents } from './events.js';
+export type { RoomState, Link } from './state.js';
+export type { DisconnectReason } from './closing.js';
+export type { RoomSnapshot, ParticipantView, PublicationView } from './view.js';
+export type { LocalParticipant, LocalPublication, PublishOptions } from './local.js';
+export type { RemoteParticipant, RemotePublication } from './participant.js';
+export { LocalTrack, RemoteTrack } from './tracks.js';
+export { createTracks, createScreenTracks, listDevices, type TracksOptions } from './devices.js';
+export { createLevelMeter, type LevelMeter } from './level.js';
+export { TurnoutError, type ErrorCode } from './errors.js';
+export type { Chat, ChatMessage } from './chat.js';
+export type { Presence, PresenceValue } from './presence.js';
+export type { Topic, TopicOptions, Codec } from './topic.js';
+export type { To } from './data.js';
+export type { Moderation } from './moderation.js';
+export type { CallStats } from './stats.js';
+export type { Permissions, Source, Update } from './protocol.js';
+export type { Token, Log } from './signal.js';
+export { VERSION } from './protocol.js';

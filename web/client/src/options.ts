@@ -1,0 +1,25 @@
+import type { Backoff } from './backoff.js';
+import type { Log, Token } from './signal.js';
+
+export interface RoomOptions {
+  /** The server: https://host or wss://host. Room and identity are in the token. */
+  url: string;
+  /** Left out when a cookie carries it. */
+  token?: Token;
+  /** Default true: everything published is shown. */
+  autoSubscribe?: boolean;
+  reconnect?: Partial<Backoff>;
+  rtc?: RTCConfiguration;
+  /** Media by TURN only: others do not learn this computer's address. */
+  relayOnly?: boolean;
+  log?: Log;
+}
+
+/** The address of signaling on a server. */
+export function socketUrl(server: string): string {
+  const at = new URL(server);
+  at.protocol = at.protocol === 'http:' || at.protocol === 'ws:' ? 'ws:' : 'wss:';
+  at.pathname = `${at.pathname.replace(/\/$/, '')}/ws`;
+  at.search = at.hash = '';
+  return at.href;
+}

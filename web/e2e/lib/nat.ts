@@ -1,0 +1,48 @@
+// Hosts behind NATs, all in namespaces of the test's own:
+//
+//   client 10.N.0.2 ── nat N ── 198.18.0.2N ──┐
+//   client 10.M.0.2 ── nat M ── 198.18.0.2M ──┴── bridge, 198.18.0.10: this namespace, where the server runs
+import { execFileSync } from 'node:child_process';
+
+export const wan = '198.18.0.10';
+
+/**
+ * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only.
+ */
+export type NAT = 'cone' | 'symmetric' | 'udpBlocked';
+
+const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
+
+export class Internet {
+  readonly #hosts: string[] = [];
+
+  constructor() {
+    run(`ip link add wan type bridge; ip addr add ${wan}/24 dev wan; ip link set wan up`);
+  }
+
+  /** Adds a client behind a NAT and returns the name of its namespace. */
+  add(nat: NAT): string {
+    const n = this.#hosts.length + 1;
+    const [box, client] = [`nat${n}`, `client${n}`];
+    this.#hosts.push(client);
+    run(`
+      ip netns add ${box}; ip netns add ${client}
+      ip -n ${box} link set lo up; ip -n ${client} link set lo up
+      ip link add wan${n} type veth peer name wan0 netns ${box}; ip link set wan${n} master wan up
+      ip -n ${box} addr add 198.18.0.2${n}/24 dev wan0; ip -n ${box} link set wan0 up
+      ip -n ${box} link add lan0 type veth peer name eth0 netns ${client}
+      ip -n ${box} addr add 10.${n}.0.1/24 dev lan0; ip -n ${box} link set lan0 up
+      ip -n ${client} addr add 10.${n}.0.2/24 dev eth0; ip -n ${client} link set eth0 up
+      ip -n ${client} route add default via 10.${n}.0.1
+      ip netns exec ${box} sysctl -qw net.ipv4.ip_forward=1
+      ip netns exec ${box} iptables -t nat -A POSTROUTING -o wan0 -j MASQUERADE ${nat === 'symmetric' ? '--random-fully' : ''}
+    `);
+    if (nat === 'udpBlocked') run(`ip netns exec ${box} iptables -A FORWARD -p udp -j DROP`);
+    return client;
+  }
+
+  remove(): void {
+    for (let n = this.#hosts.length; n > 0; n--) run(`ip netns del client${n}; ip netns del nat${n}`);
+    run('ip link del wan');
+  }
+}
