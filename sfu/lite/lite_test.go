@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -273,9 +274,10 @@ func (p *client) sends(x *transport, seq *uint16) {
 
 // outgoing sends media on a transport's first slot.
 type outgoing struct {
-	x   *transport
-	ctx *srtp.Context
-	hdr rtp.Header
+	x      *transport
+	ctx    *srtp.Context
+	hdr    rtp.Header
+	outlet *lite.Outlet
 }
 
 func (x *transport) outgoing(t testing.TB, d *answer.Description) *outgoing {
@@ -287,7 +289,7 @@ func (x *transport) outgoing(t testing.TB, d *answer.Description) *outgoing {
 	}
 	for _, m := range d.Media {
 		if m.Role == answer.Slot {
-			return &outgoing{x, ctx, rtp.Header{Version: 2, PayloadType: m.Codecs[0].PT, SSRC: m.Out.SSRC}}
+			return &outgoing{x, ctx, rtp.Header{Version: 2, PayloadType: m.Codecs[0].PT, SSRC: m.Out.SSRC}, x.server.NewOutlet()}
 		}
 	}
 	t.Fatal("no slot")
@@ -298,17 +300,18 @@ func (o *outgoing) send(t testing.TB) {
 	o.hdr.SequenceNumber++
 	o.hdr.Timestamp += 3000
 	plain, _ := (&rtp.Packet{Header: o.hdr, Payload: []byte("from the server")}).Marshal()
-	sealed, err := o.ctx.EncryptRTP(nil, plain, nil)
-	if err != nil {
-		t.Fatal(err)
+	p, ok := o.x.Path()
+	if !ok {
+		return
 	}
-	switch p, ok := o.x.Path(); {
-	case !ok:
-	case p.TCP != nil:
-		p.TCP.Send(sealed)
-	default:
-		_ = p.Socket.WriteTo(sealed, p.Remote)
+	const tag = 16
+	place := o.outlet.Slot(p, len(plain)+tag)
+	sealed, err := o.ctx.EncryptRTP(place[:0], plain, nil)
+	if err != nil || &sealed[0] != &place[0] {
+		t.Fatalf("%v; encrypted elsewhere: %v", err, len(sealed) > 0 && &sealed[0] != &place[0])
 	}
+	o.outlet.Commit(p, len(sealed))
+	o.outlet.Flush()
 }
 
 // receives checks that media of the server's arrives.
@@ -594,6 +597,32 @@ func TestServerClosesUnderLoad(t *testing.T) {
 	if _, err := s.NewTransport(func(lite.Event) {}); err == nil {
 		t.Error("a closed server makes transports")
 	}
+}
+
+func TestComingAndGoingLeavesNothingBehind(t *testing.T) {
+	s := open(t, lite.Config{TCP: []netip.AddrPort{loopback4}})
+	before := runtime.NumGoroutine()
+	kinds := [][]webrtc.NetworkType{{webrtc.NetworkTypeUDP4}, {webrtc.NetworkTypeTCP4}}
+	for round := range 6 {
+		x := s.transport(t)
+		p := newClient(t, clientConfig{networks: kinds[round%2]})
+		p.offer(x, nil)
+		switch round % 3 {
+		case 0: // the client leaves
+			x.waitFor(t, lite.Connected)
+			p.echoes(x.channel(t), true)
+			_ = p.GracefulClose()
+			x.waitFor(t, lite.Closed)
+		case 1: // we end it
+			x.waitFor(t, lite.Connected)
+		} // or it never came to be
+		x.Close()
+		_ = p.GracefulClose()
+	}
+	eventually(t, "all gone", func() bool {
+		st := s.Stats()
+		return st.Transports == 0 && st.TCPConns == 0 && runtime.NumGoroutine() <= before
+	})
 }
 
 var quick = icelite.Timing{Disconnected: time.Second, Consent: 2 * time.Second, Hold: 100 * time.Millisecond, Deserted: 700 * time.Millisecond}
