@@ -286,7 +286,9 @@ func TestComingAndGoingLeavesNothingBehind(t *testing.T) {
 			x.waitFor(t, lite.Connected)
 			p.echoes(x.channel(t), true)
 			_ = p.GracefulClose()
-			x.waitFor(t, lite.Closed)
+			eventually(t, "the end", func() bool { // a TCP connection may be reset before its last words are read
+				return x.State() == lite.Closed || x.State() == lite.Failed
+			})
 		case 1: // we end it
 			x.waitFor(t, lite.Connected)
 		} // or it never came to be
