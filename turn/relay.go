@@ -90,13 +90,14 @@ func (r *relay) toPeer(now time.Time, addr netip.AddrPort, n int) (to netip.Addr
 	return p.to, 0, true
 }
 
-// judge asks the policy about p, and remembers a yes that depends on nothing but the policy.
+// judge asks the policy about p, and remembers a yes that lasts.
 func (r *relay) judge(pol *policy.Policy, p *peer) bool {
-	if reason := pol.Peer(p.addr, r.sock.srv.live); reason != policy.Allowed {
+	reason, lasting := pol.Peer(p.addr, r.sock.srv.live)
+	if reason != policy.Allowed {
 		r.sock.srv.count.deny(reason)
 		return false
 	}
-	if !pol.Owns(p.addr.Addr()) { // an own address may stop being a relay's at any time
+	if lasting {
 		r.peers.pass(p, pol)
 	}
 	return true
@@ -123,22 +124,26 @@ func (r *relay) received(packets, bytes int) {
 
 // from says who src is for the client: the name it uses, and its channel, 0 for a Data indication.
 func (r *relay) from(now time.Time, src netip.AddrPort, n int) (name netip.AddrPort, channel uint16, why drop, ok bool) {
-	channel, permitted := r.peers.source(src)
+	pol := r.sock.srv.policy.Load()
+	p, permitted, passed := r.peers.permitted(src, pol)
 	if !permitted {
 		if name := r.sock.srv.outside(src); name != src {
 			src = name
-			channel, permitted = r.peers.source(src)
+			p, permitted, passed = r.peers.permitted(src, pol)
 		}
+	}
+	if permitted && p == nil {
+		p = r.peers.add(src, r.sock.srv.inside(src))
 	}
 	switch {
 	case !permitted:
 		return src, 0, dropNoPermission, false
-	case channel == 0 && r.sock.srv.policy.Load().Peer(src, r.sock.srv.live) != policy.Allowed:
+	case !passed && !r.judge(pol, p):
 		return src, 0, dropPolicy, false
 	case !r.shape.take(now, n, r.sock.srv.settings.Load()):
 		return src, 0, dropRate, false
 	}
-	return src, channel, 0, true
+	return src, r.peers.number(p), 0, true
 }
 
 // wrap makes of the payload buf[frame.Headroom:][:n], received from src, the message for the client. It is nil when the

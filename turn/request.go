@@ -155,7 +155,8 @@ func (s *socket) judge(addr netip.Addr) policy.Reason {
 	pol := s.srv.policy.Load()
 	if s.req.kind() == channelBindRequest {
 		if peer, ok := frame.PeerAddress(s.req.raw); ok {
-			return pol.Peer(peer, s.srv.live)
+			r, _ := pol.Peer(peer, s.srv.live)
+			return r
 		}
 	}
 	return pol.Address(addr)
