@@ -29,9 +29,9 @@ type relay struct {
 	newPeers quota.Bucket // Owned by the socket's read loop.
 	up, down traffic
 
-	closed chan struct{}
-	once   sync.Once // Close
-	ended  sync.Once // ReadFrom
+	gone  chan struct{} // closed when pion has forgotten the allocation
+	once  sync.Once     // Close
+	ended sync.Once     // ReadFrom
 }
 
 // outlet is how a relay reaches peers: a UDP socket of its own, or the SFU in the same process.
@@ -192,10 +192,16 @@ func (r *relay) receive(buf []byte, n int, src netip.AddrPort) {
 // it the goroutine that reads.
 
 func (r *relay) ReadFrom([]byte) (int, net.Addr, error) {
-	defer r.ended.Do(r.sock.srv.running.Done)
 	r.out.pump(r)
+	r.ended.Do(func() {
+		time.AfterFunc(forgetting, func() { r.sock.left(r) })
+		r.sock.srv.running.Done()
+	})
 	return 0, nil, net.ErrClosed
 }
+
+// forgetting is what pion may take to forget an allocation after ReadFrom has failed: a few instructions, and a lock.
+const forgetting = 10 * time.Millisecond
 
 func (r *relay) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
 
@@ -205,7 +211,6 @@ func (r *relay) Close() error {
 	r.once.Do(func() {
 		r.sock.forget(r)
 		r.sock.srv.forget(r)
-		close(r.closed)
 		_ = r.out.close() // ends the pump, for which Server.Close waits: whatever must be true then comes before
 		r.sock.srv.ports.release(int(r.local.Port()))
 	})

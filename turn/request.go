@@ -27,6 +27,7 @@ type request struct {
 
 // Message types of RFC 8656 §17.
 const (
+	allocateRequest         = 0x0003
 	refreshRequest          = 0x0004
 	createPermissionRequest = 0x0008
 	channelBindRequest      = 0x0009

@@ -39,11 +39,12 @@ const (
 	dropMalformed                // not a message at all
 	dropChallenge                // an unauthorized source has got enough answers
 	dropLoop                     // a request that came out of one of our own relays
+	dropTooSoon                  // a request for an allocation while the last one is being taken down
 	drops                        // how many there are
 )
 
 var dropLabels = [drops]string{
-	"no_allocation", "no_channel", "no_permission", "policy", "rate", "send_failed", "malformed", "challenges", "loop",
+	"no_allocation", "no_channel", "no_permission", "policy", "rate", "send_failed", "malformed", "challenges", "loop", "too_soon",
 }
 
 // limited is a limit that refused something.
