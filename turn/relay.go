@@ -149,6 +149,10 @@ func (r *relay) from(now time.Time, src netip.AddrPort, n int) (name netip.AddrP
 // wrap makes of the payload buf[frame.Headroom:][:n], received from src, the message for the client. It is nil when the
 // datagram is dropped.
 func (r *relay) wrap(now time.Time, buf []byte, n int, src netip.AddrPort) []byte {
+	if n >= relayMTU { // the rest may be cut off
+		r.sock.srv.count.drop(dropTooLong)
+		return nil
+	}
 	name, channel, why, ok := r.from(now, src, n)
 	if !ok {
 		r.sock.srv.count.drop(why)
@@ -169,7 +173,7 @@ func transactionID() (id [12]byte) {
 	return id
 }
 
-// relayMTU is the longest payload taken from a peer, in bytes: no WebRTC datagram is longer than an Ethernet frame.
+// relayMTU is more than the longest payload taken from a peer, in bytes: no WebRTC datagram is longer than an Ethernet frame.
 const relayMTU = 2048
 
 // relayBuf is the size of a buffer for receive.
