@@ -31,6 +31,7 @@ func iceOf(t *testing.T) string {
 
 func contract() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
+		"ComingAndGoingLeavesNothing":                   testComingAndGoingLeavesNothing,
 		"FloodOfNACKsIsBounded":                         testFloodOfNACKsIsBounded,
 		"GarbageIsCarriedOrDroppedAndNothingElse":       testGarbageIsCarriedOrDroppedAndNothingElse,
 		"EveryoneIsToldWhatArrives":                     testEveryoneIsToldWhatArrives,

@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/receive"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
@@ -20,6 +21,7 @@ const ringSize = 1024
 type layer struct {
 	// Set at construction, never changed.
 	id        forward.SourceID
+	group     forward.SourceID // the same for all layers of an m-line, 0 without simulcast
 	track     link.Track
 	stream    link.Stream
 	publisher *Transport
@@ -27,6 +29,7 @@ type layer struct {
 
 	publication atomic.Pointer[Publication] // nil: packets are dropped
 	keyWanted   atomic.Bool
+	clock       atomic.Pointer[report.Clock] // nil before the first sender report; replaced, never changed
 
 	// Owned by the publisher's loop.
 	requests keyframe.Requester
@@ -74,6 +77,23 @@ func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
 	l.carry(now, via)
 }
 
+// SenderReport takes the times of a sender report, part of link.Sink.
+func (l *layer) SenderReport(ntp report.NTP, rtp uint32) {
+	rate := uint32(videoRate)
+	if !l.stream.Video {
+		rate = audioRate
+	}
+	c := &report.Clock{Rate: rate}
+	c.Report(ntp, rtp)
+	l.clock.Store(c)
+}
+
+// Clock rates of what is forwarded, in Hz: RFC 7587 §4.1 for Opus, and that of every video codec.
+const (
+	audioRate = 48000
+	videoRate = 90000
+)
+
 // Ended is the end of the stream, part of link.Sink.
 func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
 
@@ -102,6 +122,9 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	case p.paused.Load():
 		count.drop(dropPaused)
 		return
+	}
+	if clock := l.clock.Load(); clock != nil {
+		in.Clock = *clock
 	}
 	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
 	if l.ring != nil {
@@ -178,6 +201,7 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 func (l *layer) format() forward.Format {
 	return forward.Format{
 		Source:       l.id,
+		Group:        l.group,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
 		AudioLevelID: l.stream.AudioLevelID,

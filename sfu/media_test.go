@@ -201,6 +201,27 @@ func testGarbageIsCarriedOrDroppedAndNothingElse(t *testing.T) {
 	}
 }
 
+func testComingAndGoingLeavesNothing(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p := publisher(t, r, 'x')
+	for range 8 {
+		sub := join(t, r, 0, 1)
+		sub.negotiate(nil)
+		sub.connected()
+		sub.transport.Subscribe(p)
+		sub.receive(sub.video, of('x'))
+		sub.transport.Close()
+	}
+	poll(t, e, "something is left", func(s sfu.Stats) bool { return s.Transports == 1 && s.Subscribed == 0 && s.Publications == 1 })
+	out := e.Stats().PacketsOut
+	in := e.Stats().PacketsIn
+	poll(t, e, "the camera stands still", func(s sfu.Stats) bool { return s.PacketsIn > in+20 })
+	if n := e.Stats().PacketsOut; n != out {
+		t.Errorf("%d packets were sent to nobody", n-out)
+	}
+}
+
 func testSlotsGrowWhenTheyRunOut(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/receive"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // Track is one incoming stream.
@@ -40,8 +41,27 @@ func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
 // Stream says what the track is.
 func (t *Track) Stream() link.Stream { return t.stream }
 
-// Start reads the track until it ends.
-func (t *Track) Start(s link.Sink) { t.peer.start(func() { t.read(s) }) }
+// Start reads the track until it ends. Reports are of use for layers only: their timestamps have to be compared.
+func (t *Track) Start(s link.Sink) {
+	t.peer.start(func() { t.read(s) })
+	if t.stream.RID != "" {
+		t.peer.start(func() { t.readReports(s) })
+	}
+}
+
+func (t *Track) readReports(s link.Sink) {
+	for {
+		packets, _, err := t.receiver.ReadSimulcastRTCP(t.stream.RID)
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if r, ok := p.(*rtcp.SenderReport); ok {
+				s.SenderReport(report.NTP(r.NTPTime), r.RTPTime)
+			}
+		}
+	}
+}
 
 func (t *Track) read(s link.Sink) {
 	buf := make([]byte, link.MTU)

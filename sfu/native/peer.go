@@ -244,11 +244,16 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 
 func (p *Peer) senderReport(now time.Time, r *rtcp.SenderReport) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var of *Track
 	for _, t := range p.streams.tracks {
 		if t.ssrc == r.SSRC {
+			of = t
 			t.received.SenderReport(now, report.NTP(r.NTPTime))
 		}
+	}
+	p.mu.Unlock()
+	if of != nil {
+		of.senderReport(report.NTP(r.NTPTime), r.RTPTime)
 	}
 }
 
