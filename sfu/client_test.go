@@ -22,7 +22,7 @@ const patience = 10 * time.Second
 // newEngine opens an engine on loopback.
 func newEngine(t *testing.T, change ...func(*sfu.Config)) *sfu.Engine {
 	t.Helper()
-	cfg := sfu.Config{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0"}
+	cfg := sfu.Config{UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", ICE: iceOf(t)}
 	for _, f := range change {
 		f(&cfg)
 	}

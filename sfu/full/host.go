@@ -82,6 +82,9 @@ func Open(c Config) (*Host, error) {
 // Advertised lists the addresses that answers contain, best first.
 func (h *Host) Advertised() []link.Address { return h.advertised }
 
+// Dropped adds nothing: pion does not tell.
+func (h *Host) Dropped(map[string]uint64) {}
+
 // Close closes the sockets. It may be called twice. Peers must be closed before.
 func (h *Host) Close() error {
 	if h.closed.Swap(true) {

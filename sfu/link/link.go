@@ -61,6 +61,8 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	// Dropped adds what the host itself dropped, by reason, to all.
+	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.
 	Close() error
 }
@@ -133,6 +135,8 @@ type Channel interface {
 // Outlet collects what one goroutine sends, for as few system calls as possible. A nil Outlet is for transports that send at
 // once.
 type Outlet struct {
+	Now time.Time // when what is being sent was received
+
 	sockets []*netio.Socket
 	writers []*netio.Writer // by number of the socket; made when first needed
 	Scratch [2 * MTU]byte   // for whoever is sending

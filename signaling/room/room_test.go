@@ -1,6 +1,7 @@
 package room
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -94,4 +95,22 @@ func TestAnAttributeThatIsTooMuchChangesNothing(t *testing.T) {
 		t.Errorf("changed to %q with %d attributes", p.Name, len(p.Attributes))
 	}
 	apply(t, s, Update{By: "ada", Update: protocol.Update{Attributes: map[string]string{"a": "", "b": half}}})
+}
+
+func TestApplyOfTheSameKeepsTheSame(t *testing.T) {
+	s := New(Config{MaxParticipants: 5, MaxPublications: 3})
+	join := Join{SID: "P", Identity: "ada", Permissions: protocol.Permissions{Subscribe: true}}
+	if _, err := s.Apply(time.Time{}, join); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if out, err := s.Apply(time.Time{}, Detach{SID: "P"}); err != nil || len(out) != 0 {
+			t.Errorf("%v, %v", out, err)
+		}
+	}
+	first, _ := s.Apply(time.Time{}, Leave{SID: "P", Reason: protocol.Left})
+	second, err := s.Apply(time.Time{}, Leave{SID: "P", Reason: protocol.Left})
+	if err != nil || len(second) != 0 || !reflect.DeepEqual(first[len(first)-1], Effect(Empty{})) {
+		t.Errorf("%v, then %v, %v", first, second, err)
+	}
 }
