@@ -95,5 +95,5 @@ web/node_modules/.package-lock.json: web/package-lock.json
 
 $(LINT):
 	@mkdir -p $(@D)
-	@$(stage) "build golangci-lint $(LINT_VERSION) (once)" env GOBIN=$(@D) GOFLAGS= \
+	@$(stage) "build golangci-lint $(LINT_VERSION) (once)" env GOBIN=$(@D) \
 		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
