@@ -11,6 +11,14 @@ func (d *Doc) Compact() {
 		d.bytes += c.cost()
 		d.waiting += c.waiting
 	}
+	d.tidied = d.bytes
+}
+
+// Worn says whether it is time for Compact: the document has grown to twice of what the last one left. Whoever follows it
+// spends on compaction no more, over all, than a fixed share of what it takes to apply updates.
+func (d *Doc) Worn() bool {
+	const small = 64 << 10
+	return d.bytes >= max(2*d.tidied, small)
 }
 
 // compact writes the records anew.

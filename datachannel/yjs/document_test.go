@@ -277,6 +277,7 @@ func TestLimitsRefuseAndChangeNothing(t *testing.T) {
 		{Limits{Bytes: 1000}, typed(2, 0, strings.Repeat("x", 1000)), "Bytes"},
 		{Limits{Bytes: 1000}, deletions(2, 60), "Bytes"},
 		{Limits{PendingBytes: 50}, typed(2, 5, strings.Repeat("x", 50)), "PendingBytes"},
+		{Limits{PendingBytes: -1}, typed(2, 1, "x"), "PendingBytes"},
 		{Limits{Clients: 1}, typed(2, 0, "x"), "Clients"},
 		{Limits{Clients: 1}, deleted(2, 0, 1), "Clients"},
 	} {
@@ -360,6 +361,22 @@ func TestCompactionKeepsPlacesAndDropsContent(t *testing.T) {
 	d.Compact()
 	if !bytes.Equal(d.Encode(), again) {
 		t.Error("a second compaction changes something")
+	}
+}
+
+func TestDocumentIsWornWhenItHasDoubled(t *testing.T) {
+	d := docOf(t, typed(1, 0, strings.Repeat("x", 50<<10)))
+	if d.Worn() {
+		t.Error("a small document is worn")
+	}
+	if _, err := d.Apply(typed(2, 0, strings.Repeat("x", 50<<10))); err != nil || !d.Worn() {
+		t.Errorf("%v, worn: %v", err, d.Worn())
+	}
+	if d.Compact(); d.Worn() {
+		t.Error("a compacted document is worn")
+	}
+	if _, err := d.Apply(typed(3, 0, strings.Repeat("x", 110<<10))); err != nil || !d.Worn() {
+		t.Errorf("%v, worn: %v", err, d.Worn())
 	}
 }
 
