@@ -14,12 +14,9 @@ func (d *Doc) Compact() {
 	d.tidied = d.bytes
 }
 
-// Worn says whether it is time for Compact: the document has grown to twice of what the last one left. Whoever follows it
-// spends on compaction no more, over all, than a fixed share of what it takes to apply updates.
-func (d *Doc) Worn() bool {
-	const small = 64 << 10
-	return d.bytes >= max(2*d.tidied, small)
-}
+// Grown is by how many bytes, as Usage counts them, the document has grown since the last Compact. One who compacts when that
+// is a fixed share of the whole spends on it, over all, no more than a fixed share of what it takes to apply the updates.
+func (d *Doc) Grown() int { return max(0, d.bytes-d.tidied) }
 
 // compact writes the records anew.
 func (c *client) compact() {
