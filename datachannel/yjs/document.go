@@ -14,6 +14,7 @@ type Doc struct {
 	order   []*client // the same; highest id first, as Yjs writes them, once sorted has been called
 	bytes   int       // the cost of all clients
 	waiting int       // the part of it that waits behind gaps
+	tidied  int       // bytes after the last Compact
 	mark    mark      // used while an update is read
 }
 

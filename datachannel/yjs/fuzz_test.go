@@ -151,24 +151,24 @@ func FuzzAwareness(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		a := NewAwareness(AwarenessLimits{})
 		known := announced(1, 5, `{"name":"ann"}`)
-		if _, err := a.Apply(start, ann, known); err != nil {
+		if _, err := a.Apply(start, over(ann), known); err != nil {
 			t.Fatal(err)
 		}
 		peer := NewAwareness(AwarenessLimits{PerOwner: 1000})
 		for _, update := range [][]byte{first, second} {
 			before := a.Encode()
-			h, err := a.Apply(start, bob, update)
+			h, err := a.Apply(start, over(bob), update)
 			if err != nil && !bytes.Equal(a.Encode(), before) {
 				t.Fatal("a refused update has changed something")
 			}
 			if h.Relay == nil {
 				continue
 			}
-			if _, err := peer.Apply(start, "server", h.Relay); err != nil {
+			if _, err := peer.Apply(start, over("server"), h.Relay); err != nil {
 				t.Fatalf("what is relayed is refused: %v", err)
 			}
 		}
-		_ = a.Leave(start, bob)
+		_ = a.Leave(start, 2)
 		if !bytes.Equal(a.Encode(), known) {
 			t.Fatalf("ann's state has become %q", a.Encode())
 		}

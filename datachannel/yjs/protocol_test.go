@@ -128,7 +128,7 @@ func TestAwarenessWithYProtocols(t *testing.T) {
 	if len(second.States) != 2 || second.States["101"].Name != "Ann" {
 		t.Errorf("the second sees %v", second.States)
 	}
-	gone := Message{AwarenessUpdate, a.Leave(start, ann)}.Append(nil)
+	gone := Message{AwarenessUpdate, a.Leave(start, 1)}.Append(nil)
 	if second = say(1, name{"bob"}, [][]byte{gone}); len(second.States) != 1 {
 		t.Errorf("after one has left the second sees %v", second.States)
 	}
