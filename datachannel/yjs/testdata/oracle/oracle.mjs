@@ -3,6 +3,7 @@
 //   {"cmd": "check", ...}       compares what Go made of it with what Yjs makes of it -> {} or {error}
 //   {"cmd": "trace", "edits": n} a long text by four clients -> {updates}
 //   {"cmd": "text", "update": hex} -> {text}
+//   {"cmd": "decode", "update": hex} -> {} or {error}: can Yjs read it?
 //   {"cmd": "awareness"}        a history of awareness updates and what Yjs makes of it -> {updates, states}
 import * as readline from 'node:readline'
 import * as Y from 'yjs'
@@ -257,8 +258,9 @@ const awareness = () => {
   all[0].setLocalStateField('cursor', null)
   all[1].setLocalState(null)
   const states = { 11: all[0].getLocalState() }
+  const said = [...updates] // destroy says more
   all.forEach(a => a.destroy())
-  return { updates, states }
+  return { updates: said, states }
 }
 
 const readAwareness = update => {
@@ -277,6 +279,7 @@ const answer = request => {
     case 'check': return check(request)
     case 'trace': return trace(request.edits)
     case 'text': return { text: docOf(bytes(request.update)).getText('text').toString() }
+    case 'decode': Y.decodeUpdate(bytes(request.update)); return {}
     case 'awareness': return awareness()
     case 'readAwareness': return readAwareness(request.update)
     default: throw new Error(`unknown command ${request.cmd}`)
@@ -292,3 +295,4 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   }
   process.stdout.write(JSON.stringify(out) + '\n')
 }
+process.exit(0)
