@@ -4,12 +4,14 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/datachannel/frame"
 	"github.com/turnout-rtc/turnout/datachannel/inbox"
 	"github.com/turnout-rtc/turnout/datachannel/outbox"
 	"github.com/turnout-rtc/turnout/datachannel/presence"
+	"github.com/turnout-rtc/turnout/datachannel/store"
 )
 
 // ServerMessage is a message that a member sent to the server.
@@ -24,16 +26,20 @@ type Services struct {
 	// Serve is called for each message to the server, from the hub's goroutine, and has to return at once. With nil, such
 	// messages have no recipient.
 	Serve func(ServerMessage)
+	// Store keeps the documents. With nil, there are none.
+	Store *store.Writer
 }
 
 // Hub is one room's data.
 type Hub struct {
 	// Set at construction, never changed.
+	name  string
 	cfg   Config
 	log   *slog.Logger
 	meter *meter
 	box   *mailbox
 	with  Services
+	via   atomic.Uint64 // numbers the readers of documents
 
 	quit sync.Once
 	stop chan struct{} // closed by Close
@@ -42,6 +48,7 @@ type Hub struct {
 	// Owned by run.
 	members  map[string]*Member
 	presence *presence.Map
+	library  library
 	fragment uint64 // id of the last frame that was cut into fragments
 	scratch  []byte // one wire message
 }
@@ -50,9 +57,9 @@ type Hub struct {
 func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
+		name: name, cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
 		stop: make(chan struct{}), done: make(chan struct{}),
-		members: map[string]*Member{}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
+		members: map[string]*Member{}, library: library{docs: map[string]*document{}}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
 	}
 	go h.run()
 	return h
@@ -62,7 +69,7 @@ func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
 func (h *Hub) Join(identity string, g Grants) *Member {
 	m := &Member{
 		hub: h, identity: identity, grants: g, slots: make(chan struct{}, memberSlots),
-		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())),
+		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())), docs: map[uint64]*DocReader{},
 	}
 	h.box.put(op{kind: opJoin, member: m})
 	return m
@@ -133,6 +140,10 @@ func (h *Hub) do(now time.Time, o op) {
 	case opDrained:
 		o.wire.draining.Store(false)
 		o.wire.blocked = false
+	case opDocOpen, opDocSync, opDocUpdate, opDocAwareness, opDocClose:
+		h.doReader(now, o)
+	case opLoaded, opStored, opCompacted:
+		h.doStore(now, o)
 	}
 }
 
@@ -149,6 +160,9 @@ func (h *Hub) leave(now time.Time, m *Member) {
 		return
 	}
 	m.left = true
+	for _, r := range m.docs {
+		h.closeDoc(now, r)
+	}
 	m.wires = [lanes]*Wire{}
 	delete(h.members, m.identity)
 	h.presence.Leave(now, m.identity)

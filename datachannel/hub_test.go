@@ -297,7 +297,7 @@ func TestUnknownFramesAreIgnoredAndCounted(t *testing.T) {
 
 func TestSlowReaderGetsAGapAndOthersAreNotDisturbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{MessageBytes: 1000, QueueMessages: 1024, QueueBytes: 100_000, Rate: 1e6, Burst: 1e6})
+		h := newHub(t, Config{MessageBytes: 1000, QueueMessages: 1024, QueueBytes: 100_000, DocumentBytes: 1000, Rate: 1e6, Burst: 1e6})
 		a, fast, slow := join(t, h, "a", everything), join(t, h, "fast", everything), join(t, h, "slow", everything)
 		a.say(frame.PresenceSet{Clock: 1, Present: true, Data: []byte("here")})
 		synctest.Wait()

@@ -1,6 +1,10 @@
 package datachannel
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/turnout-rtc/turnout/datachannel/store"
+)
 
 // op is something for the hub's loop to do.
 type op struct {
@@ -8,6 +12,15 @@ type op struct {
 	member *Member
 	wire   *Wire
 	data   []byte
+
+	reader *DocReader // of a door
+	grants Grants
+	id     uint64
+
+	doc   *document // the store has answered
+	entry *entry
+	state store.State
+	err   error
 }
 
 type opKind uint8
@@ -19,6 +32,16 @@ const (
 	opDetach
 	opReceive
 	opDrained
+
+	opDocOpen
+	opDocSync
+	opDocUpdate
+	opDocAwareness
+	opDocClose
+
+	opLoaded
+	opStored
+	opCompacted
 )
 
 // mailbox brings ops to the loop, in the order they were put. It does not block: what members send takes one of the

@@ -28,6 +28,8 @@ type Member struct {
 	left    bool
 	told    outbox.Dropped // of out, in the stats already
 	limited time.Time      // when rate.limited was last told
+	heard   time.Time      // when anything last came
+	docs    map[uint64]*DocReader
 }
 
 // Attach gives the member a way to be reached on a lane, in place of the one before. Close the Conn and Detach the Wire

@@ -26,8 +26,15 @@ type Awareness struct {
 	clients map[uint64]*awareClient
 }
 
+// Speaker says who an awareness update came from.
+type Speaker struct {
+	Owner string // the member
+	Via   uint64 // the connection, of which a member may have several
+}
+
 type awareClient struct {
 	owner   string
+	via     uint64 // the connection that spoke of it last
 	clock   uint64
 	state   []byte    // nil: removed
 	removed time.Time // when
@@ -53,8 +60,8 @@ type awarenessEntry struct {
 
 func (e awarenessEntry) null() bool { return string(e.state) == "null" }
 
-// Apply takes an awareness update of the member owner. The error is ErrFormat; nothing has changed then.
-func (a *Awareness) Apply(now time.Time, owner string, update []byte) (AwarenessResult, error) {
+// Apply takes an awareness update. The error is ErrFormat; nothing has changed then.
+func (a *Awareness) Apply(now time.Time, from Speaker, update []byte) (AwarenessResult, error) {
 	entries, err := parseAwareness(update)
 	if err != nil {
 		return AwarenessResult{}, err
@@ -63,7 +70,7 @@ func (a *Awareness) Apply(now time.Time, owner string, update []byte) (Awareness
 	var res AwarenessResult
 	relay := entries[:0]
 	for _, e := range entries {
-		if a.take(now, owner, e, &res) {
+		if a.take(now, from, e, &res) {
 			relay = append(relay, e)
 		}
 	}
@@ -72,7 +79,8 @@ func (a *Awareness) Apply(now time.Time, owner string, update []byte) (Awareness
 }
 
 // take says whether e is news.
-func (a *Awareness) take(now time.Time, owner string, e awarenessEntry, res *AwarenessResult) bool {
+func (a *Awareness) take(now time.Time, from Speaker, e awarenessEntry, res *AwarenessResult) bool {
+	owner := from.Owner
 	c := a.clients[e.client]
 	switch {
 	case c == nil && e.null(), c != nil && e.clock < c.clock:
@@ -92,7 +100,7 @@ func (a *Awareness) take(now time.Time, owner string, e awarenessEntry, res *Awa
 		c = &awareClient{owner: owner}
 		a.clients[e.client] = c
 	}
-	c.clock = e.clock
+	c.clock, c.via = e.clock, from.Via
 	c.state = slices.Clone(e.state)
 	if e.null() {
 		c.state, c.removed = nil, now
@@ -109,12 +117,12 @@ func (a *Awareness) owned(owner string) (n int) {
 	return n
 }
 
-// Remove takes away the states of a member that has left or fallen silent, and returns what to tell, nil if there is
+// Remove takes away the states of a connection that has ended or fallen silent, and returns what to tell, nil if there is
 // nothing. Yjs lets a client that hears of its own removal announce itself again, with a higher clock.
-func (a *Awareness) Remove(now time.Time, owner string) []byte {
+func (a *Awareness) Remove(now time.Time, via uint64) []byte {
 	var entries []awarenessEntry
 	for client, c := range a.clients {
-		if c.owner == owner && c.state != nil {
+		if c.via == via && c.state != nil {
 			c.state, c.removed = nil, now
 			entries = append(entries, awarenessEntry{client, c.clock, []byte("null")})
 		}

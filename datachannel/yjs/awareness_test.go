@@ -16,13 +16,15 @@ func newAwareness() *Awareness {
 	return NewAwareness(AwarenessLimits{StateBytes: 100, PerOwner: 3, Keep: time.Minute})
 }
 
+func speaker(owner string) Speaker { return Speaker{Owner: owner, Via: uint64(owner[0])} }
+
 func entry(client, clock uint64, state string) awarenessEntry {
 	return awarenessEntry{client, clock, []byte(state)}
 }
 
 func say(t *testing.T, a *Awareness, owner string, entries ...awarenessEntry) AwarenessResult {
 	t.Helper()
-	res, err := a.Apply(start, owner, encodeAwareness(entries))
+	res, err := a.Apply(start, speaker(owner), encodeAwareness(entries))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +62,10 @@ func TestAwarenessIsBoundToItsOwner(t *testing.T) {
 func TestRemovedClientStaysItsOwnersForAWhile(t *testing.T) {
 	a := newAwareness()
 	say(t, a, "alice", entry(1, 5, `{}`))
-	if gone := a.Remove(start, "alice"); !bytes.Equal(gone, encodeAwareness([]awarenessEntry{entry(1, 5, "null")})) {
+	if gone := a.Remove(start, speaker("alice").Via); !bytes.Equal(gone, encodeAwareness([]awarenessEntry{entry(1, 5, "null")})) {
 		t.Fatalf("%x", gone)
 	}
-	if a.Remove(start, "alice") != nil || a.All() != nil {
+	if a.Remove(start, speaker("alice").Via) != nil || a.All() != nil {
 		t.Fatal("removed twice")
 	}
 	if res := say(t, a, "bob", entry(1, 5, `{}`)); res.Relay != nil {
@@ -75,9 +77,21 @@ func TestRemovedClientStaysItsOwnersForAWhile(t *testing.T) {
 	if res := say(t, a, "alice", entry(1, 6, `{}`)); res.Relay == nil {
 		t.Fatal("alice cannot come back", res)
 	}
-	a.Remove(start, "alice")
-	if res, _ := a.Apply(start.Add(2*time.Minute), "carol", encodeAwareness([]awarenessEntry{entry(1, 1, `{}`)})); res.Relay == nil {
+	a.Remove(start, speaker("alice").Via)
+	if res, _ := a.Apply(start.Add(2*time.Minute), speaker("carol"), encodeAwareness([]awarenessEntry{entry(1, 1, `{}`)})); res.Relay == nil {
 		t.Fatal("kept for ever", res)
+	}
+}
+
+func TestAnotherConnectionOfTheOwnerTakesOver(t *testing.T) {
+	a := newAwareness()
+	say(t, a, "alice", entry(1, 5, `{}`))
+	again := Speaker{Owner: "alice", Via: 99}
+	if res, err := a.Apply(start, again, encodeAwareness([]awarenessEntry{entry(1, 6, `{}`)})); err != nil || res.Relay == nil {
+		t.Fatal(res, err)
+	}
+	if a.Remove(start, speaker("alice").Via) != nil || a.Len() != 1 {
+		t.Fatal("the end of the old connection takes the state of the new one")
 	}
 }
 
@@ -94,7 +108,7 @@ func TestAwarenessLimits(t *testing.T) {
 		"empty": {}, "no JSON": {1, 1, 1, 1, '{'}, "cut": {2, 1, 1, 1, '1'}, "more behind": {0, 1},
 		"many": appendNumber(nil, MaxAwarenessEntries+1), "not UTF-8": {1, 1, 1, 3, '"', 0xff, '"'},
 	} {
-		if _, err := a.Apply(start, "bob", b); !errors.Is(err, ErrFormat) {
+		if _, err := a.Apply(start, speaker("bob"), b); !errors.Is(err, ErrFormat) {
 			t.Fatal(name, err)
 		}
 	}
@@ -113,7 +127,7 @@ func TestAwarenessAsYjsDoesIt(t *testing.T) {
 	a := newAwareness()
 	relayed := 0
 	for _, u := range history.Updates {
-		res, err := a.Apply(start, []string{"alice", "bob"}[u.From], u.Update)
+		res, err := a.Apply(start, speaker([]string{"alice", "bob"}[u.From]), u.Update)
 		if err != nil || res.Foreign+res.Refused > 0 {
 			t.Fatal(res, err)
 		}
@@ -163,7 +177,7 @@ func FuzzAwareness(f *testing.F) {
 		a := newAwareness()
 		owner := map[bool]string{true: "alice", false: "bob"}[alice]
 		say(t, a, "alice", entry(1, 2, `{}`))
-		res, err := a.Apply(start, owner, b)
+		res, err := a.Apply(start, speaker(owner), b)
 		if err != nil {
 			return
 		}

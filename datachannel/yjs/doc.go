@@ -67,6 +67,9 @@ func (d *Doc) Memory() int {
 // Spread is the number of structs that Compact could try to join.
 func (d *Doc) Spread() int { return d.spread }
 
+// Len is the number of structs.
+func (d *Doc) Len() int { return d.structs }
+
 // Check says whether u may be applied: nil, ErrGap, or an *Equivocation.
 func (d *Doc) Check(u *Update) error {
 	for _, b := range u.blocks {

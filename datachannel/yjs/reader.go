@@ -14,9 +14,10 @@ const maxDepth = 64
 
 // reader reads lib0's encoding. After the first mistake bad is set, and everything reads as zero.
 type reader struct {
-	b   []byte
-	at  int
-	bad bool
+	b     []byte
+	at    int
+	bad   bool
+	items uint64 // structs or deleted ranges of an update, read so far
 }
 
 func (r *reader) fail() {

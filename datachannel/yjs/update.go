@@ -23,6 +23,18 @@ type deletion struct {
 	ranges ranges
 }
 
+// MaxItems is the number of structs and deleted ranges in one update: each takes two bytes on the wire, and forty in memory.
+const MaxItems = 1 << 20
+
+// Memory is about what the update adds to a document, in bytes.
+func (u *Update) Memory() int {
+	n := len(u.bytes) + len(u.blocks)*clientCost
+	for _, b := range u.blocks {
+		n += len(b.structs) * structCost
+	}
+	return n
+}
+
 // Parse checks an update as a whole: whatever passes does not make Yjs throw in a browser. The error is ErrFormat.
 func Parse(b []byte) (*Update, error) {
 	r := reader{b: b}
@@ -30,6 +42,7 @@ func Parse(b []byte) (*Update, error) {
 	for n := r.number(); n > 0 && !r.bad; n-- {
 		u.blocks = append(u.blocks, r.block())
 	}
+	r.items = 0
 	for n := r.number(); n > 0 && !r.bad; n-- {
 		if x := r.deletion(); len(x.ranges) > 0 {
 			u.deletes = append(u.deletes, x)
@@ -45,7 +58,8 @@ func (r *reader) block() block {
 	count := r.number()
 	b := block{client: r.number()}
 	clock := r.number()
-	if count > uint64(len(r.b)-r.at)/2 { // a struct has two bytes or more
+	r.items += count
+	if count == 0 || count > uint64(len(r.b)-r.at)/2 || r.items > MaxItems { // a struct has two bytes or more
 		r.fail()
 		return b
 	}
@@ -62,7 +76,7 @@ func (r *reader) deletion() deletion {
 	x := deletion{client: r.number()}
 	for n := r.number(); n > 0 && !r.bad; n-- {
 		one := interval{r.number(), r.number()}
-		if one.length > maxNumber-one.clock {
+		if r.items++; r.items > MaxItems || one.length > maxNumber-one.clock {
 			r.fail()
 		}
 		if one.length > 0 {

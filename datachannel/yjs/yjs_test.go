@@ -173,6 +173,8 @@ func TestMalformedIsRefused(t *testing.T) {
 		"subdocument, no options": item(kindDoc, 1, 'g', anyNull),
 		"clock beyond 2^53":       {1, 1, 7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f, kindGC, 2, 0},
 		"many structs":            {1, 0xff, 0xff, 0x7f, 7, 0, kindGC, 1, 0},
+		"block of nothing":        {1, 0, 7, 0, 0},
+		"too many structs":        append(append([]byte{1, 0x81, 0x80, 0x40, 7, 0}, bytes.Repeat([]byte{kindGC, 1}, MaxItems+1)...), 0),
 		"deep":                    item(kindAny, append([]byte{1}, append(bytes.Repeat([]byte{anyArray, 1}, 1000), anyNull)...)...),
 	} {
 		if _, err := Parse(b); !errors.Is(err, ErrFormat) {

@@ -165,16 +165,32 @@ func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bo
 		if d == nil {
 			return nil
 		}
-		// The next slice of the same compaction finds its snapshot there, and does not write it again.
-		if b := log.Append(nil, snapshot); !bytes.Equal(b, d.Get(keySnapshot())) {
-			if err := d.Put(keySnapshot(), b); err != nil {
-				return err
-			}
+		if err := putSnapshot(d, log.Append(nil, snapshot)); err != nil {
+			return err
 		}
 		more, err = removeRecords(d, snapshot.Seq, limit)
 		return err
 	})
 	return more, classify(err)
+}
+
+// putSnapshot puts a damaged snapshot aside. The next slice of the same compaction finds its snapshot there, and does not
+// write it again.
+func putSnapshot(d *bbolt.Bucket, snapshot []byte) error {
+	old := d.Get(keySnapshot())
+	if bytes.Equal(old, snapshot) {
+		return nil
+	}
+	if _, err := log.Decode(old); old != nil && err != nil {
+		aside, err := d.CreateBucketIfNotExists(bucketAside())
+		if err != nil {
+			return err
+		}
+		if err := aside.Put(seqKey(0), bytes.Clone(old)); err != nil {
+			return err
+		}
+	}
+	return d.Put(keySnapshot(), snapshot)
 }
 
 func removeRecords(d *bbolt.Bucket, upTo uint64, limit int) (more bool, err error) {
