@@ -101,21 +101,21 @@ func (c Config) Validate() error {
 		"documents": c.Documents, "room_documents": c.RoomDocuments, "document_bytes": c.DocumentBytes, "document_idle": int(c.DocumentIdle),
 	} {
 		if v < 0 {
-			return fmt.Errorf("data.%s is negative: give a positive value, or leave it out for the default", name)
+			return fmt.Errorf("datachannel.%s is negative: give a positive value, or leave it out for the default", name)
 		}
 	}
 	largest := c.MessageBytes + inbox.FrameSlack
 	switch {
 	case c.BurstBytes < largest:
-		return fmt.Errorf("data.burst_bytes is %d: the largest message could never be sent; make it at least %d or lower data.message_bytes", c.BurstBytes, largest)
+		return fmt.Errorf("datachannel.burst_bytes is %d: the largest message could never be sent; make it at least %d or lower datachannel.message_bytes", c.BurstBytes, largest)
 	case c.QueueBytes < largest:
-		return fmt.Errorf("data.queue_bytes is %d: the largest message would never fit; make it at least %d or lower data.message_bytes", c.QueueBytes, largest)
+		return fmt.Errorf("datachannel.queue_bytes is %d: the largest message would never fit; make it at least %d or lower datachannel.message_bytes", c.QueueBytes, largest)
 	case c.QueueBytes < c.DocumentBytes+inbox.FrameSlack:
-		return fmt.Errorf("data.document_bytes is %d: a document of that size would never fit into data.queue_bytes; make that at least %d", c.DocumentBytes, c.DocumentBytes+inbox.FrameSlack)
+		return fmt.Errorf("datachannel.document_bytes is %d: a document of that size would never fit into datachannel.queue_bytes; make that at least %d", c.DocumentBytes, c.DocumentBytes+inbox.FrameSlack)
 	case c.Relay != RelayAtOnce && c.Relay != RelayAfterCommit:
-		return fmt.Errorf("data.relay is %q: it is %s or %s", c.Relay, RelayAtOnce, RelayAfterCommit)
+		return fmt.Errorf("datachannel.relay is %q: it is %s or %s", c.Relay, RelayAtOnce, RelayAfterCommit)
 	case c.QueueMessages < minQueueMessages || c.QueueMessages < 2*largest/fragmentData:
-		return fmt.Errorf("data.queue_messages is %d: the fragments of the largest message would not fit; make it at least %d", c.QueueMessages, max(minQueueMessages, 2*largest/fragmentData))
+		return fmt.Errorf("datachannel.queue_messages is %d: the fragments of the largest message would not fit; make it at least %d", c.QueueMessages, max(minQueueMessages, 2*largest/fragmentData))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,14 +47,14 @@ type shelf struct {
 	t      *testing.T
 	store  *memory.Store
 	faulty *storetest.Faulty
-	fault  storetest.Fault
+	fault  atomic.Int32 // a storetest.Fault
 	cfg    Config
 }
 
 func newShelf(t *testing.T, cfg Config) *shelf {
 	s := &shelf{t: t, store: memory.New(), cfg: cfg}
 	s.faulty = &storetest.Faulty{
-		Store: s.store, Next: func() storetest.Fault { return s.fault },
+		Store: s.store, Next: func() storetest.Fault { return storetest.Fault(s.fault.Load()) },
 		Damage: func(d store.Doc, seq uint64) { s.store.Damage(d, seq) },
 	}
 	return s
@@ -88,6 +89,7 @@ type editor struct {
 	aware    map[byte]string
 	closed   []frame.DocClosed
 	writable bool
+	onState  func(map[uint64]uint64) // may be nil
 }
 
 func edit(c *client, id uint64) *editor {
@@ -126,6 +128,12 @@ func (e *editor) apply(b []byte) {
 func (e *editor) read() {
 	e.t.Helper()
 	e.client.read()
+	e.take()
+}
+
+// take handles what has come.
+func (e *editor) take() {
+	e.client.take()
 	docs := e.docs
 	e.docs = nil
 	for _, f := range docs {
@@ -142,6 +150,9 @@ func (e *editor) doc(f frame.Frame) {
 		v, err := yjs.DecodeStateVector(f.StateVector)
 		if err != nil {
 			e.t.Fatal(err)
+		}
+		if e.onState != nil {
+			e.onState(v)
 		}
 		e.update(e.core.Diff(v)) // even if it is empty: its ack says that all before is on disk
 	case frame.DocChange:
@@ -180,8 +191,8 @@ func TestUpdateIsRelayedAtOnceAndAcknowledgedWhenOnDisk(t *testing.T) {
 		b.open()
 		a.type_("hello")
 		synctest.Wait() // time stands still: the writer still gathers
-		a.take()
-		b.take()
+		a.client.take()
+		b.client.take()
 		if len(b.docs) != 1 || len(a.docs) != 0 {
 			t.Fatalf("b was told %d things, a %d", len(b.docs), len(a.docs))
 		}
@@ -203,14 +214,14 @@ func TestAfterCommitHoldsBackWhatIsNotOnDisk(t *testing.T) {
 		a, b := edit(join(t, h, "a", everything), 1), edit(join(t, h, "b", everything), 2)
 		a.open()
 		b.open()
-		s.fault = storetest.FullDisk
+		s.fault.Store(int32(storetest.FullDisk))
 		a.type_("hello")
 		a.read()
 		b.read()
 		if b.core.StateVector()[1] != 0 || a.codes() != "storage.full" {
 			t.Fatal("told before it was stored", a.codes())
 		}
-		s.fault = storetest.None
+		s.fault.Store(int32(storetest.None))
 		time.Sleep(2 * time.Second)
 		b.read()
 		if b.core.StateVector()[1] != 5 {
@@ -346,14 +357,14 @@ func TestRepeatedUpdateIsAcknowledgedAndNotRelayed(t *testing.T) {
 		a.update(u)
 		a.update(u) // before the first is on disk
 		synctest.Wait()
-		a.take()
+		a.client.take()
 		if len(a.docs) > 0 {
 			t.Fatal("the repetition is acknowledged before the original is on disk")
 		}
 		a.read()
 		a.update(u)
 		a.read()
-		b.take()
+		b.client.take()
 		if len(a.unsynced) > 0 || len(b.docs) != 1 {
 			t.Fatal(a.unsynced, len(b.docs))
 		}
@@ -372,7 +383,7 @@ func TestFullDiskIsToldAndNothingAcknowledgedIsLost(t *testing.T) {
 		b.open()
 		a.type_("safe")
 		a.read()
-		s.fault = storetest.FullDisk
+		s.fault.Store(int32(storetest.FullDisk))
 		a.type_("one")
 		a.read()
 		a.type_("two")
@@ -386,7 +397,7 @@ func TestFullDiskIsToldAndNothingAcknowledgedIsLost(t *testing.T) {
 		if b.core.StateVector()[1] != 7 {
 			t.Fatal("reading does not go on", b.core.StateVector())
 		}
-		s.fault = storetest.None
+		s.fault.Store(int32(storetest.None))
 		time.Sleep(2 * time.Second)
 		a.open() // sends again what the server lacks
 		a.read()
@@ -532,9 +543,9 @@ func TestEditorsConverge(t *testing.T) {
 				e := editors[random.IntN(3)]
 				switch random.IntN(12) {
 				case 0:
-					s.fault = []storetest.Fault{storetest.FailedWrite, storetest.FailedSync, storetest.FullDisk}[random.IntN(3)]
+					s.fault.Store(int32([]storetest.Fault{storetest.FailedWrite, storetest.FailedSync, storetest.FullDisk}[random.IntN(3)]))
 				case 1:
-					s.fault = storetest.None
+					s.fault.Store(int32(storetest.None))
 				case 2:
 					breakWire(random, e.client)
 				case 3:
@@ -555,7 +566,7 @@ func TestEditorsConverge(t *testing.T) {
 					e.type_(strings.Repeat("x", 1+random.IntN(5)))
 				}
 			}
-			s.fault = storetest.None
+			s.fault.Store(int32(storetest.None))
 			time.Sleep(3 * time.Second)
 			for range 2 {
 				for _, e := range editors {
