@@ -105,7 +105,7 @@ type client struct {
 	docs     []frame.Frame
 }
 
-func newHub(t *testing.T, cfg Config) *Hub {
+func startHub(t *testing.T, cfg Config) *Hub {
 	t.Helper()
 	h := NewHub("test", cfg, slog.New(slog.DiscardHandler), Services{})
 	t.Cleanup(h.Close)

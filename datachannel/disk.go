@@ -77,7 +77,7 @@ func (h *Hub) persist(d *document, e *entry) {
 func (h *Hub) submit(d *document, e *entry) {
 	e.sent = true
 	err := h.with.Store.Append(store.Write{Doc: d.key, Epoch: d.epoch, Record: e.record}, func(err error) {
-		h.box.put(op{kind: opStored, doc: d, entry: e, err: err})
+		h.box.put(opStored{d, e, err})
 	})
 	if err != nil {
 		h.stored(time.Now(), d, e, err)
@@ -165,7 +165,7 @@ func (h *Hub) snapshot(d *document) {
 	records, bytes := k.records, k.bytes
 	record := log.Record{Seq: k.durable, Kind: log.Snapshot, Time: time.Now(), Data: state}
 	err := h.with.Store.Compact(d.key, record, func(err error) {
-		h.box.put(op{kind: opCompacted, doc: d, err: err, id: uint64(len(state))})
+		h.box.put(opCompacted{d, len(state), err})
 	})
 	if err != nil {
 		return // the queue is full: later

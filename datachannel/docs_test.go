@@ -648,7 +648,7 @@ func TestDoorsReadAndWrite(t *testing.T) {
 
 func TestWithoutAStoreThereAreNoDocuments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := edit(join(t, newHub(t, Config{}), "a", everything), 1)
+		a := edit(join(t, startHub(t, Config{}), "a", everything), 1)
 		a.open()
 		if a.codes() != "data.unsupported" {
 			t.Fatal(a.codes())

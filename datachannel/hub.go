@@ -55,14 +55,19 @@ type Hub struct {
 
 // NewHub starts a room's data, under the name of the room.
 func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
+	h := newHub(name, cfg, log, with)
+	go h.run()
+	return h
+}
+
+// newHub makes a hub whose loop does not run.
+func newHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
 	cfg = cfg.withDefaults()
-	h := &Hub{
+	return &Hub{
 		name: name, cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
 		stop: make(chan struct{}), done: make(chan struct{}),
 		members: map[string]*Member{}, library: library{docs: map[string]*document{}}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
 	}
-	go h.run()
-	return h
 }
 
 // Join adds a member under an identity that is unique in the hub; a member of the same identity is replaced.
@@ -71,7 +76,7 @@ func (h *Hub) Join(identity string, g Grants) *Member {
 		hub: h, identity: identity, grants: g, slots: make(chan struct{}, memberSlots),
 		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())), docs: map[uint64]*DocReader{},
 	}
-	h.box.put(op{kind: opJoin, member: m})
+	h.box.put(opJoin{m})
 	return m
 }
 
@@ -108,8 +113,8 @@ func (h *Hub) run() {
 		}
 		ops = h.box.take(ops)
 		for i, o := range ops {
-			h.do(time.Now(), o)
-			ops[i] = op{}
+			o.do(h, time.Now())
+			ops[i] = nil
 			if i%batch == batch-1 {
 				h.flush(time.Now())
 			}
@@ -119,31 +124,6 @@ func (h *Hub) run() {
 		} else {
 			timer.Stop()
 		}
-	}
-}
-
-func (h *Hub) do(now time.Time, o op) {
-	switch o.kind {
-	case opJoin:
-		h.join(now, o.member)
-	case opLeave:
-		h.leave(now, o.member)
-	case opAttach:
-		h.attach(o.wire)
-	case opDetach:
-		if o.wire.current() {
-			h.detach(o.wire)
-		}
-	case opReceive:
-		<-o.member.slots
-		h.receive(now, o.wire, o.data)
-	case opDrained:
-		o.wire.draining.Store(false)
-		o.wire.blocked = false
-	case opDocOpen, opDocSync, opDocUpdate, opDocAwareness, opDocClose:
-		h.doReader(now, o)
-	case opLoaded, opStored, opCompacted:
-		h.doStore(now, o)
 	}
 }
 
@@ -177,6 +157,12 @@ func (h *Hub) attach(w *Wire) {
 	w.open = w.lane == Lossy
 	m.wires[w.lane] = w
 	h.gauges()
+}
+
+func (h *Hub) detachIfCurrent(w *Wire) {
+	if w.current() {
+		h.detach(w)
+	}
 }
 
 func (h *Hub) detach(w *Wire) {

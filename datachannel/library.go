@@ -58,7 +58,7 @@ func (h *Hub) document(now time.Time, name string) (*document, *refusal) {
 	}
 	d := newDocument(store.Doc{Room: h.name, Name: name}, h.cfg.PresenceBytes)
 	err := h.with.Store.Load(d.key, func(s store.State, err error) {
-		h.box.put(op{kind: opLoaded, doc: d, state: s, err: err})
+		h.box.put(opLoaded{d, s, err})
 	})
 	if err != nil {
 		return nil, refuse(CodeStorageFailed, "The document cannot be loaded now.")
@@ -172,38 +172,16 @@ func (h *Hub) silence(now time.Time, d *document) {
 	}
 }
 
-// doReader does what a door asks for.
-func (h *Hub) doReader(now time.Time, o op) {
-	r := o.reader
-	if o.kind == opDocClose {
-		h.closeDoc(now, r)
-		return
-	}
+// doReader does what a door asks for, if it does not ask too much.
+func (h *Hub) doReader(now time.Time, r *DocReader, id uint64, data []byte, do func() *refusal) {
 	<-r.slots
-	if err := r.in.Message(now, len(o.data)); err != nil && o.kind != opDocOpen {
-		h.meter.refused(CodeRateLimited)
-		r.refuse(o.id, refuse(CodeRateLimited, "This connection sends more than allowed."))
-		return
-	}
-	var x *refusal
-	switch o.kind {
-	case opDocOpen:
-		if x = h.openDoc(now, r, o.grants, o.data); x != nil {
-			h.meter.refused(x.code)
-			r.closed(x)
-			return
-		}
-	case opDocSync:
-		x = h.syncDoc(r, o.data)
-	case opDocUpdate:
-		x = h.updateDoc(now, r, o.id, o.data)
-	case opDocAwareness:
-		x = h.awarenessOf(now, r, o.data)
-	default:
+	x := refuse(CodeRateLimited, "This connection sends more than allowed.")
+	if r.in.Message(now, len(data)) == nil {
+		x = do()
 	}
 	if x != nil {
 		h.meter.refused(x.code)
-		r.refuse(o.id, x)
+		r.refuse(id, x)
 	}
 }
 
@@ -220,17 +198,4 @@ func (h *Hub) syncDoc(r *DocReader, vector []byte) *refusal {
 		r.doc.sync(r, v)
 	}
 	return nil
-}
-
-// doStore takes the answers of the store.
-func (h *Hub) doStore(now time.Time, o op) {
-	switch o.kind {
-	case opLoaded:
-		h.loaded(now, o.doc, o.state, o.err)
-	case opStored:
-		h.stored(now, o.doc, o.entry, o.err)
-	case opCompacted:
-		h.compacted(o.doc, int(o.id), o.err)
-	default:
-	}
 }

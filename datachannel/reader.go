@@ -85,26 +85,23 @@ func (h *Hub) OpenDoc(identity, name string, g Grants, stateVector []byte, emit 
 		hub: h, via: h.via.Add(1), identity: identity, name: name, writable: write, emit: emit,
 		slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox()),
 	}
-	r.put(op{kind: opDocOpen, data: stateVector, grants: g})
+	r.put(opDocOpen{r, g, stateVector})
 	return r
 }
 
 // Sync asks for what a peer with this state vector lacks; the answer is DocState.
-func (r *DocReader) Sync(stateVector []byte) { r.put(op{kind: opDocSync, data: stateVector}) }
+func (r *DocReader) Sync(stateVector []byte) { r.put(opDocSync{r, stateVector}) }
 
 // Update brings an update. The answer is DocAck when it is on disk, or DocRefused; the id is repeated in it.
-func (r *DocReader) Update(id uint64, update []byte) {
-	r.put(op{kind: opDocUpdate, data: update, id: id})
-}
+func (r *DocReader) Update(id uint64, update []byte) { r.put(opDocUpdate{r, id, update}) }
 
 // Awareness brings a y-protocols awareness update. States of others are ignored.
-func (r *DocReader) Awareness(update []byte) { r.put(op{kind: opDocAwareness, data: update}) }
+func (r *DocReader) Awareness(update []byte) { r.put(opDocAwareness{r, update}) }
 
 // Close ends the reader: its awareness is gone for the others.
-func (r *DocReader) Close() { r.hub.box.put(op{kind: opDocClose, reader: r}) }
+func (r *DocReader) Close() { r.hub.box.put(opDocClose{r}) }
 
 func (r *DocReader) put(o op) {
-	o.reader = r
 	select {
 	case r.slots <- struct{}{}:
 		r.hub.box.put(o)

@@ -83,6 +83,9 @@ func (h *Hub) receiveLink(now time.Time, w *Wire, f frame.Frame, size int) {
 	case frame.Hello:
 		h.hello(now, w, f)
 	case frame.Ack:
+		if m.in.Bytes(now, size) != nil {
+			h.limited(now, m, 0)
+		}
 		if err := m.out.Ack(f.Received); err != nil {
 			h.malformed(now, m, "An ack is above the number of frames sent.")
 		}
