@@ -106,7 +106,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.SetBytes(int64(len(snapshot)))
 	for b.Loop() {
 		var d Doc
-		if err := d.Restore(snapshot); err != nil {
+		if _, err := d.Restore(snapshot); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func BenchmarkCompact(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		var d Doc
-		if err := d.Restore(snapshot); err != nil {
+		if _, err := d.Restore(snapshot); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

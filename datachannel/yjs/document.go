@@ -45,9 +45,8 @@ func (d *Doc) Apply(update []byte) (Applied, error) {
 
 // Restore adds an update that was accepted before, such as a stored one: limits that have become smaller since do not keep a
 // document from being opened. The error is a *MalformedError or an *EquivocationError, and then nothing has changed.
-func (d *Doc) Restore(update []byte) error {
-	_, err := d.apply(update, Limits{Bytes: math.MaxInt, PendingBytes: math.MaxInt, Clients: math.MaxInt})
-	return err
+func (d *Doc) Restore(update []byte) (Applied, error) {
+	return d.apply(update, Limits{Bytes: math.MaxInt, PendingBytes: math.MaxInt, Clients: math.MaxInt})
 }
 
 func (d *Doc) apply(update []byte, l Limits) (Applied, error) {

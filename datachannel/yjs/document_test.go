@@ -282,7 +282,7 @@ func TestLimitsRefuseAndChangeNothing(t *testing.T) {
 		{Limits{Clients: 1}, deleted(2, 0, 1), "Clients"},
 	} {
 		d := NewDoc(c.limits)
-		if err := d.Restore(typed(1, 0, "a")); err != nil {
+		if _, err := d.Restore(typed(1, 0, "a")); err != nil {
 			t.Fatal(err)
 		}
 		before := d.Encode()
@@ -294,7 +294,7 @@ func TestLimitsRefuseAndChangeNothing(t *testing.T) {
 		if !bytes.Equal(d.Encode(), before) {
 			t.Errorf("%s: the document has changed", c.name)
 		}
-		if err := d.Restore(c.update); err != nil {
+		if _, err := d.Restore(c.update); err != nil {
 			t.Errorf("%s: what was stored is not restored: %v", c.name, err)
 		}
 		if _, err := d.Apply(c.update); c.name != "UpdateBytes" && err != nil {
@@ -487,7 +487,7 @@ func TestAnyOrderGivesTheSameAsANaiveModel(t *testing.T) {
 		equalDocs(t, seed, d, docOf(t, relayed...))
 		equalDocs(t, seed, d, docOf(t, d.Encode()))
 		half := docOf(t, w.pieces[:len(w.pieces)/2]...)
-		if err := half.Restore(d.Diff(half.StateVector())); err != nil {
+		if _, err := half.Restore(d.Diff(half.StateVector())); err != nil {
 			t.Fatal(err)
 		}
 		equalDocs(t, seed, d, half)

@@ -71,7 +71,7 @@ func checkRelayed(t *testing.T, d *Doc, before, relayed []byte) {
 	}
 	sameKnowledge(t, d, peer)
 	joined := docOf(t, before)
-	if err := joined.Restore(d.Diff(joined.StateVector())); err != nil {
+	if _, err := joined.Restore(d.Diff(joined.StateVector())); err != nil {
 		t.Fatalf("a Diff is refused: %v", err)
 	}
 	sameKnowledge(t, d, joined)
@@ -135,7 +135,7 @@ func FuzzStateVector(f *testing.F) {
 			t.Fatalf("%v is read again as %v, %v", v, again, err)
 		}
 		var peer Doc
-		if err := peer.Restore(d.Diff(v)); err != nil {
+		if _, err := peer.Restore(d.Diff(v)); err != nil {
 			t.Fatalf("a Diff is refused: %v", err)
 		}
 		check(t, &peer)

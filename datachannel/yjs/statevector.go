@@ -116,7 +116,7 @@ func (c *client) writeSpans(w *writer, clock uint64) {
 func Merge(updates ...[]byte) ([]byte, error) {
 	var d Doc
 	for _, u := range updates {
-		if err := d.Restore(u); err != nil {
+		if _, err := d.Restore(u); err != nil {
 			return nil, err
 		}
 	}
