@@ -14,7 +14,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	sentences := map[string]Fault{}
 	for _, f := range faults {
 		err := &MalformedError{What: "update", Fault: f, Offset: 7}
-		if other, used := sentences[err.Error()]; used || f.said() == string(f) {
+		if other, used := sentences[err.Error()]; used || f.Sentence() == string(f) {
 			t.Errorf("%s says %q, as %s does", f, err, other)
 		}
 		sentences[err.Error()] = f

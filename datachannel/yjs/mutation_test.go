@@ -34,10 +34,11 @@ func mutate(r *rand.Rand, update []byte) []byte {
 // TestAcceptedDamageNeverBreaksYjs gives damaged updates to a document. Those that it refuses are named; those that it takes
 // for well-formed must not throw in any client that they are relayed to, for one such update in a room would lock everybody out.
 func TestAcceptedDamageNeverBreaksYjs(t *testing.T) {
+	t.Parallel()
 	o := startOracle(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	refused, accepted := 0, 0
-	for seed := range 150 {
+	for seed := range 100 {
 		p := o.history(t, seed)
 		rooms := [][][]byte{}
 		for range 40 {
