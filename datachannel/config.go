@@ -111,6 +111,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("datachannel.%s is negative: give a positive value, or leave it out for the default", name)
 		}
 	}
+	if err := c.document().Validate(); err != nil {
+		return fmt.Errorf("datachannel.message_bytes, document_bytes or document_clients: %w", err)
+	}
 	largest := c.MessageBytes + inbox.FrameSlack
 	switch {
 	case c.BurstBytes < largest:

@@ -187,6 +187,9 @@ func (h *Hub) awarenessOf(now time.Time, r *DocReader, b []byte) *refusal {
 	if heard.Relay != nil {
 		d.tell(r, DocAwareness{Update: heard.Relay})
 	}
+	if heard.Reply != nil {
+		r.emit(DocAwareness{Update: heard.Reply})
+	}
 	if heard.Excess > 0 {
 		return refuse(CodeTooLarge, fmt.Sprintf("One participant has at most %d Yjs clients in a document.", h.cfg.AwarenessClients))
 	}

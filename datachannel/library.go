@@ -27,6 +27,9 @@ func (h *Hub) openDoc(now time.Time, r *DocReader, g Grants, vector []byte) *ref
 	if h.with.Store == nil {
 		return refuse(CodeUnsupported, "This server keeps no documents.")
 	}
+	if r.identity == "" {
+		return refuse(CodeForbidden, "Who opens a document has an identity.")
+	}
 	if r.name == "" || len(r.name) > frame.MaxDocName {
 		return refuse(CodeMalformed, fmt.Sprintf("The name of a document has 1 to %d bytes.", frame.MaxDocName))
 	}

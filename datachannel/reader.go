@@ -78,7 +78,9 @@ type DocReader struct {
 // OpenDoc opens a document for a connection that does not speak the data protocol: the doors for y-websocket and Hocuspocus.
 // emit is called from the hub's goroutine, one event at a time, and has to return at once; the bytes of an event are shared
 // and not to be changed. The first event is DocState or DocClosed. A connection that cannot take an event drops it and
-// calls Sync later. Without permission to read there is a DocClosed.
+// calls Sync later. Without permission to read, or without an identity, there is a DocClosed. Several connections may have the
+// same identity: each is a reader of its own, and the Yjs clients that one announces go when it closes, unless another has
+// announced them since.
 func (h *Hub) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent)) *DocReader {
 	_, write := g.document(name)
 	r := &DocReader{

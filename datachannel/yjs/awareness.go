@@ -1,6 +1,9 @@
 package yjs
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Awareness is who looks at a document now: a JSON state for each client id, as the awareness protocol of y-protocols has it,
 // with one addition. A client id belongs to the owner that first announced it, and nobody else can set, spoof or remove its
@@ -48,12 +51,17 @@ func NewAwareness(l AwarenessLimits) *Awareness {
 type Heard struct {
 	// Relay is the part that the others must hear, as an awareness update; nil if there is none. It shares the memory of the
 	// update that was given if all of it is.
-	Relay   []byte
+	Relay []byte
+	// Reply is what the speaker must hear: that states it has announced count as gone; nil if there is none. A client that
+	// comes back announces itself with the clock it had, which y-protocols' clients ignore after it was gone; told that it is
+	// gone, it announces itself with a higher one.
+	Reply   []byte
 	Echoes  int // states that are known: sent on by others, or repeated
 	Foreign int // attempts at the client ids of somebody else
 	Excess  int // new client ids beyond AwarenessLimits
 
-	claims int // new client ids: looking for room among all entries takes time, so one update has few
+	ghosts []uint64 // client ids of Reply
+	claims int      // new client ids: looking for room among all entries takes time, so one update has few
 }
 
 // Apply hears an awareness update. Echoes, foreign and excess states are counted and change nothing; all three
@@ -82,6 +90,7 @@ func (a *Awareness) Apply(now time.Time, from Speaker, update []byte) (Heard, er
 	default:
 		h.Relay = append(appendUint(make([]byte, 0, len(relay)+maxUintBytes), accepted), relay...)
 	}
+	h.Reply = a.encode(a.still(h.ghosts))
 	return h, nil
 }
 
@@ -167,10 +176,22 @@ func (a *Awareness) hear(now time.Time, from Speaker, n announcement, h *Heard) 
 		h.Echoes++
 	case echo:
 		h.Echoes++
+		if e := a.entries[n.client]; e != nil && e.gone() && n.state != nil && n.clock == e.clock {
+			h.ghosts = append(h.ghosts, n.client)
+		}
 	case foreign:
 		h.Foreign++
 	}
 	return false
+}
+
+// still are those of the ghosts that are gone now that the whole update was heard, each once.
+func (a *Awareness) still(ghosts []uint64) []uint64 {
+	slices.Sort(ghosts)
+	return slices.DeleteFunc(slices.Compact(ghosts), func(client uint64) bool {
+		e := a.entries[client]
+		return e == nil || !e.gone()
+	})
 }
 
 func (e *entry) set(now time.Time, ttl time.Duration, via uint64, n announcement) {

@@ -194,6 +194,40 @@ func TestNewConnectionOutlivesTheOldOne(t *testing.T) {
 	}
 }
 
+func TestWhoComesBackAsBeforeIsToldThatItIsGone(t *testing.T) {
+	a := NewAwareness(AwarenessLimits{PerOwner: 1})
+	heard(t, a, start, ann, announced(1, 5, `{}`))
+	a.Leave(start, 1)
+	back := announced(1, 5, `{}`)
+	h := heard(t, a, start, ann, announced(1, 5, `{}`, 1, 5, `{}`, 1, 4, `{}`))
+	if want := announced(1, 5, `null`); h.Relay != nil || !bytes.Equal(h.Reply, want) {
+		t.Fatalf("%+v, want the reply %q", h, want)
+	}
+	for what, update := range map[string][]byte{
+		"an answer to the answer": announced(1, 5, `null`), "one that is older": announced(1, 4, `{}`),
+	} {
+		if h := heard(t, a, start, bob, update); h.Reply != nil {
+			t.Errorf("%s gets %q", what, h.Reply)
+		}
+	}
+	if h := heard(t, a, start, ann, announced(1, 5, `{}`, 1, 6, `{}`)); h.Reply != nil || h.Relay == nil {
+		t.Errorf("it is back in the same update, and: %+v", h)
+	}
+	if h := heard(t, a, start, ann, back); h.Reply != nil || h.Relay != nil {
+		t.Errorf("it is here, and: %+v", h)
+	}
+	// A ghost that is forgotten for a claim in the same update.
+	full := NewAwareness(AwarenessLimits{Clients: 1})
+	heard(t, full, start, ann, announced(1, 5, `{}`))
+	full.Leave(start, 1)
+	if h := heard(t, full, start, ann, announced(1, 5, `{}`)); h.Reply == nil {
+		t.Fatalf("%+v", h)
+	}
+	if h := heard(t, full, start, bob, announced(2, 1, `{}`)); h.Relay == nil || h.Reply != nil {
+		t.Errorf("%+v", h)
+	}
+}
+
 func TestMalformedAwarenessIsNamedAndChangesNothing(t *testing.T) {
 	deep := strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)
 	for _, c := range []struct {

@@ -161,6 +161,9 @@ func FuzzAwareness(f *testing.F) {
 			if err != nil && !bytes.Equal(a.Encode(), before) {
 				t.Fatal("a refused update has changed something")
 			}
+			if r := readAnnouncements(h.Reply); h.Reply != nil && (!r.next() || r.client == 1 || r.state != nil) {
+				t.Fatalf("bob is told %q", h.Reply)
+			}
 			if h.Relay == nil {
 				continue
 			}
