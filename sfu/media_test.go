@@ -1,9 +1,11 @@
 package sfu_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -45,7 +47,7 @@ func poll(t *testing.T, e *sfu.Engine, what string, condition func(sfu.Stats) bo
 	}
 }
 
-func TestLostPacketsComeBackByRTX(t *testing.T) {
+func testLostPacketsComeBackByRTX(t *testing.T) {
 	e := newEngine(t)
 	_, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
 	n, lost := 0, map[uint16]bool{}
@@ -79,7 +81,7 @@ func TestLostPacketsComeBackByRTX(t *testing.T) {
 	}
 }
 
-func TestPacketsLostOnTheWayInComeBack(t *testing.T) {
+func testPacketsLostOnTheWayInComeBack(t *testing.T) {
 	e := newEngine(t)
 	pub, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
 	sub.transport.Subscribe(p)
@@ -108,7 +110,98 @@ func TestPacketsLostOnTheWayInComeBack(t *testing.T) {
 	}
 }
 
-func TestSlotsGrowWhenTheyRunOut(t *testing.T) {
+func testEveryoneIsToldWhatArrives(t *testing.T) {
+	_, cam, p, sub := pair(t, newEngine(t).NewRouter("room"), 'x', 1)
+	sub.transport.Subscribe(p)
+	packet := sub.receive(sub.video, nil)
+	told := map[string]bool{}
+	for deadline := time.After(patience); !told["arrivals"] || !told["reception"]; {
+		select {
+		case f := <-cam.feedback:
+			switch f := f.(type) {
+			case *rtcp.TransportLayerCC:
+				told["arrivals"] = f.PacketStatusCount > 0 && len(f.RecvDeltas) > 0
+			case *rtcp.ReceiverReport:
+				for _, r := range f.Reports {
+					told["reception"] = told["reception"] || r.LastSequenceNumber > 65500 && r.FractionLost < 128
+				}
+			}
+		case <-deadline:
+			t.Fatalf("the publisher was told %v", told)
+		}
+	}
+	select {
+	case r := <-sub.reports:
+		latest := sub.receive(sub.video, func(received) bool { return len(sub.video) == 0 })
+		// The report and the packet are of about the same time.
+		if d := int32(latest.Timestamp - r.RTPTime); r.SSRC != packet.SSRC || d > 5*90000 || d < -5*90000 || r.PacketCount == 0 {
+			t.Errorf("report %v, packet %v", r, latest.Packet)
+		}
+	case <-time.After(patience):
+		t.Fatal("no sender report came")
+	}
+}
+
+func testFloodOfNACKsIsBounded(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p, sub := pair(t, r, 'x', 1)
+	other := join(t, r, 0, 1)
+	other.negotiate(nil)
+	other.connected()
+	other.transport.Subscribe(p)
+	sub.transport.Subscribe(p)
+	at := sub.receive(sub.video, nil)
+	for i := range 1000 {
+		n := &rtcp.TransportLayerNack{MediaSSRC: at.SSRC}
+		for j := range 5 {
+			n.Nacks = append(n.Nacks, rtcp.NackPair{PacketID: at.SequenceNumber + uint16(17*(i+j)), LostPackets: 0xffff})
+		}
+		if err := sub.pc.WriteRTCP([]rtcp.Packet{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, e, "the flood does not arrive", func(s sfu.Stats) bool { return s.NACKs > 10_000 })
+	if s := e.Stats(); s.Retransmitted > 3*s.PacketsOut {
+		t.Errorf("%d packets were sent again, after %d", s.Retransmitted, s.PacketsOut)
+	}
+	for len(other.video) > 0 {
+		<-other.video
+	}
+	other.receive(other.video, of('x'))
+}
+
+func testGarbageIsCarriedOrDroppedAndNothingElse(t *testing.T) {
+	r := newEngine(t).NewRouter("room")
+	_, _, good, sub := pair(t, r, 'x', 2)
+	bad := join(t, r, 0, 0)
+	track, tr := bad.publish(webrtc.MimeTypeVP8)
+	a := bad.negotiate(announce(tr, "bad"))
+	bad.connected()
+	sub.transport.Subscribe(good)
+	sub.transport.Subscribe(a.Published[0])
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 3000 {
+		p := &rtp.Packet{Header: rtp.Header{
+			Version: 2, SequenceNumber: uint16(rng.Uint32()) >> rng.IntN(16), Timestamp: rng.Uint32(), Marker: rng.IntN(2) == 0,
+		}, Payload: make([]byte, rng.IntN(12))}
+		for i := range p.Payload {
+			p.Payload[i] = byte(rng.Uint32())
+		}
+		if rng.IntN(4) == 0 {
+			_ = p.SetExtension(uint8(1+rng.IntN(14)), []byte{byte(rng.Uint32()), byte(rng.Uint32())})
+		}
+		_ = track.WriteRTP(p)
+	}
+	for len(sub.video) > 0 {
+		<-sub.video
+	}
+	for range 50 {
+		sub.receive(sub.video, of('x'))
+	}
+}
+
+func testSlotsGrowWhenTheyRunOut(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)
 	_, _, second := publisher(t, r, 'y')
@@ -132,7 +225,7 @@ func TestSlotsGrowWhenTheyRunOut(t *testing.T) {
 	sub.receive(sub.video, of('x'))
 }
 
-func TestSlotShowsAnotherPublicationWithoutABreak(t *testing.T) {
+func testSlotShowsAnotherPublicationWithoutABreak(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)
 	_, _, second := publisher(t, r, 'y')
@@ -163,7 +256,7 @@ func TestSlotShowsAnotherPublicationWithoutABreak(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentBeforeReady(t *testing.T) {
+func testNothingIsSentBeforeReady(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	_, _, p := publisher(t, r, 'x')
@@ -185,7 +278,7 @@ func TestNothingIsSentBeforeReady(t *testing.T) {
 	sub.receive(sub.video, of('x'))
 }
 
-func TestPausedPublicationComesBackWithAKeyFrame(t *testing.T) {
+func testPausedPublicationComesBackWithAKeyFrame(t *testing.T) {
 	e := newEngine(t)
 	_, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
 	sub.transport.Subscribe(p)
@@ -207,7 +300,7 @@ func TestPausedPublicationComesBackWithAKeyFrame(t *testing.T) {
 	}
 }
 
-func TestAnnouncedPausedStartsPaused(t *testing.T) {
+func testAnnouncedPausedStartsPaused(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	pub, sub := join(t, r, 0, 0), join(t, r, 0, 1)
@@ -226,7 +319,7 @@ func TestAnnouncedPausedStartsPaused(t *testing.T) {
 	sub.receive(sub.video, of('x'))
 }
 
-func TestClosedPublicationFreesItsSlot(t *testing.T) {
+func testClosedPublicationFreesItsSlot(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)
@@ -248,7 +341,7 @@ func TestClosedPublicationFreesItsSlot(t *testing.T) {
 	}
 }
 
-func TestMidCanCarryAnotherPublicationAfterTheFirst(t *testing.T) {
+func testMidCanCarryAnotherPublicationAfterTheFirst(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	pub := join(t, r, 0, 0)
 	track, tr := pub.publish(webrtc.MimeTypeVP8)
@@ -266,7 +359,7 @@ func TestMidCanCarryAnotherPublicationAfterTheFirst(t *testing.T) {
 	sub.receive(sub.video, of('x'))
 }
 
-func TestTransportThatClosesTakesItsPublicationsAlong(t *testing.T) {
+func testTransportThatClosesTakesItsPublicationsAlong(t *testing.T) {
 	e := newEngine(t)
 	pub, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
 	sub.transport.Subscribe(p)
@@ -277,7 +370,7 @@ func TestTransportThatClosesTakesItsPublicationsAlong(t *testing.T) {
 	poll(t, e, "the transport is still there", func(s sfu.Stats) bool { return s.Transports == 1 && s.Publications == 0 })
 }
 
-func TestSubscriberWithoutTheCodecGetsNothing(t *testing.T) {
+func testSubscriberWithoutTheCodecGetsNothing(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	_, _, p := publisher(t, r, 'x')
@@ -291,7 +384,7 @@ func TestSubscriberWithoutTheCodecGetsNothing(t *testing.T) {
 	}
 }
 
-func TestKeyFrameIsAskedForUntilItComes(t *testing.T) {
+func testKeyFrameIsAskedForUntilItComes(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")
 	pub := join(t, r, 0, 0)
@@ -321,7 +414,7 @@ func TestKeyFrameIsAskedForUntilItComes(t *testing.T) {
 	}
 }
 
-func TestDuplicatesOfAPublisherAreDropped(t *testing.T) {
+func testDuplicatesOfAPublisherAreDropped(t *testing.T) {
 	e := newEngine(t)
 	pub, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
 	sub.transport.Subscribe(p)
@@ -337,7 +430,7 @@ func TestDuplicatesOfAPublisherAreDropped(t *testing.T) {
 	}
 }
 
-func TestSimulcastForwardsTheHighestLayerThatArrives(t *testing.T) {
+func testSimulcastForwardsTheHighestLayerThatArrives(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	pub, sub := join(t, r, 0, 0), join(t, r, 0, 1)
 	var layers []*webrtc.TrackLocalStaticRTP
@@ -361,12 +454,16 @@ func TestSimulcastForwardsTheHighestLayerThatArrives(t *testing.T) {
 	sub.negotiate(nil)
 	sub.connected()
 	sub.transport.Subscribe(a.Published[0])
-	first := sub.receive(sub.video, of('f'))
-	for i := range uint16(50) {
+	last := sub.receive(sub.video, nil)
+	for high := 0; high < 50; { // a while without a break
 		p := sub.receive(sub.video, nil)
-		if !of('f')(p) || p.SequenceNumber != first.SequenceNumber+i+1 {
-			t.Fatalf("packet %d of %q came, not %d", p.SequenceNumber, p.Payload[len(p.Payload)-1], first.SequenceNumber+i+1)
+		if p.SequenceNumber != last.SequenceNumber+1 || int32(p.Timestamp-last.Timestamp) < 0 {
+			t.Fatalf("%v follows %v", p.Packet, last.Packet)
 		}
+		if high++; !of('f')(p) {
+			high = 0
+		}
+		last = p
 	}
 }
 
@@ -404,4 +501,48 @@ func (c *client) startLayers(layers []*webrtc.TrackLocalStaticRTP, tr *webrtc.RT
 			}
 		}
 	}()
+}
+
+// prober is a track that can repeat packets by RTX before it has sent any.
+type prober struct {
+	*webrtc.TrackLocalStaticRTP
+	bound chan webrtc.TrackLocalContext
+}
+
+func (p *prober) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, err := p.TrackLocalStaticRTP.Bind(c)
+	p.bound <- c
+	return codec, err
+}
+
+// Browsers probe for bandwidth by RTX as soon as they are connected, before the first packet of the stream itself.
+func testRepeatsBeforeTheFirstPacketDoNotEndTheTrack(t *testing.T) {
+	r := newEngine(t).NewRouter("room")
+	c := join(t, r, 0, 0)
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "track", "stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &prober{track, make(chan webrtc.TrackLocalContext, 1)}
+	tr, err := c.pc.AddTransceiverFromTrack(p, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.negotiate(announce(tr, "cam"))
+	c.connected()
+	bound := <-p.bound
+	rtx := &rtp.Header{Version: 2, SSRC: uint32(bound.SSRCRetransmission()), PayloadType: 99} // 98 is VP8, see newPeerConnection
+	repeat := append([]byte{0xff, 0xdc}, vp8(32700, true, true, 'a')...)                      // of 65500, the first that the camera sends
+	for range 20 {
+		rtx.SequenceNumber++
+		if _, err := bound.WriteStream().WriteRTP(rtx, repeat); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.startCamera(track, tr, 'a')
+	sub := join(t, r, 0, 1)
+	sub.transport.Subscribe(a.Published[0])
+	sub.negotiate(nil)
+	sub.connected()
+	sub.receive(sub.video, of('a'))
 }

@@ -50,9 +50,10 @@ func path(subscribers int) (*layer, *ends, []byte) {
 }
 
 func next(l *layer, b []byte) {
+	one := [1][]byte{b}
 	seq := (uint16(b[2])<<8 | uint16(b[3])) + 1
 	b[2], b[3] = byte(seq>>8), byte(seq)
-	l.packet(time.Time{}, b, nil)
+	l.Packets(time.Time{}, one[:], nil)
 }
 
 func TestPathAllocatesNothing(t *testing.T) {

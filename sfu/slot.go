@@ -20,7 +20,7 @@ type slot struct {
 	count  *counters
 
 	open  atomic.Bool // the client has applied the answer and is connected
-	again resender    // owned by the goroutine that reads feedback
+	again *resender   // owned by the goroutine that reads feedback; made when first needed
 
 	mu      sync.Mutex
 	shows   *Publication      // guarded by mu, like all below
@@ -47,7 +47,6 @@ func newSlot(s Slot, sender link.Sender, rev int, count *counters) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: count,
 		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		again:  resender{seq: uint16(rand.Uint32())},                      //nolint:gosec // likewise
 	}
 }
 
@@ -94,44 +93,57 @@ func (s *slot) setOpen(open bool) {
 	}
 }
 
-// forward sends the packet in l.in, if l is what the slot shows. It runs in the goroutine that received the packet.
-func (s *slot) forward(now time.Time, p *Publication, l *layer, current bool, via *link.Outlet) {
+// forward sends the run of l, if l is what the slot shows. It runs in the goroutine that received the packets.
+func (s *slot) forward(now time.Time, p *Publication, l *layer, via *link.Outlet) {
 	if !s.open.Load() {
 		return
 	}
-	s.mu.Lock()
-	if s.shows != p {
-		s.mu.Unlock()
-		return
+	packets, bytes := 0, 0
+	for i := range l.run {
+		verdict, shown := s.rewrite(now, p, l, &l.run[i])
+		if !shown {
+			break
+		}
+		if verdict != forward.Send {
+			s.refuse(l, verdict)
+			continue
+		}
+		if err := s.sender.Send(&l.out, via); err != nil {
+			s.count.drop(dropSend)
+			continue
+		}
+		packets++
+		bytes += len(l.out.Payload) + headerBytes
 	}
-	if current && (s.target != l || s.source != l.source) {
+	s.count.packetsOut.Add(uint64(packets))
+	s.count.bytesOut.Add(uint64(bytes))
+}
+
+// rewrite makes l.out of a packet. shown is false when the slot shows something else, or nothing it can send.
+func (s *slot) rewrite(now time.Time, p *Publication, l *layer, in *forward.In) (v forward.Verdict, shown bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shows != p {
+		return 0, false
+	}
+	if l.current && (s.target != l || s.source != l.source) {
 		s.retarget(l)
 	}
 	if s.unknown {
-		s.mu.Unlock()
 		s.count.drop(dropCodec)
-		return
+		return 0, false
 	}
 	var sent forward.Sent
-	var verdict forward.Verdict
-	sent, l.out, verdict = s.stream.Forward(now, l.id, &l.in, l.scratch[:0])
-	if verdict == forward.Send && s.Kind == Video {
+	sent, l.out, v = s.stream.Forward(now, l.id, in, l.scratch[:0])
+	if v == forward.Send && s.Kind == Video {
 		s.sent.Add(now, sent)
 	}
-	s.mu.Unlock()
-	s.finish(l, verdict, via)
+	return v, true
 }
 
-// finish sends l.out, or counts why not.
-func (s *slot) finish(l *layer, verdict forward.Verdict, via *link.Outlet) {
-	switch verdict {
-	case forward.Send:
-		if err := s.sender.Send(&l.out, via); err != nil {
-			s.count.drop(dropSend)
-			return
-		}
-		s.count.packetsOut.Add(1)
-		s.count.bytesOut.Add(uint64(len(l.out.Payload)) + headerBytes)
+// refuse counts why a packet is not sent.
+func (s *slot) refuse(l *layer, v forward.Verdict) {
+	switch v {
 	case forward.NoKey:
 		s.count.drop(dropNoKey)
 		l.requestKeyFrame()
@@ -139,7 +151,7 @@ func (s *slot) finish(l *layer, verdict forward.Verdict, via *link.Outlet) {
 		s.count.drop(dropLate)
 	case forward.Padding:
 		s.count.drop(dropPadding)
-	case forward.NotShown: // another layer of the same publication
+	case forward.Send, forward.NotShown: // NotShown: another layer of the same publication
 	}
 }
 
@@ -188,7 +200,10 @@ func (s *slot) Nacked(seq uint16, via *link.Outlet) {
 		s.count.drop(dropRTXNone)
 		return
 	}
-	a := &s.again
+	if s.again == nil {
+		s.again = &resender{seq: uint16(rand.Uint32())}
+	}
+	a := s.again
 	raw, ok := sent.Packet(a.raw[:0])
 	if !ok || a.packet.Parse(raw) != nil {
 		s.count.drop(dropRTXUnknown)

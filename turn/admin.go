@@ -128,7 +128,7 @@ func (s *Server) Reload(cfg Config) error {
 	return nil
 }
 
-func (c *settings) challengeTable() *quota.Sources {
+func (c *settings) challengeTable() *sources {
 	n := float64(c.Limits.Challenges)
-	return quota.NewSources(quota.Rate{PerSecond: n, Burst: n})
+	return &sources{of: quota.NewSources(quota.Rate{PerSecond: n, Burst: n})}
 }

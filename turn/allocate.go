@@ -43,13 +43,13 @@ func (g generator) AllocatePacketConn(c pion.AllocateListenerConfig) (net.Packet
 	if c.UserID == "" {
 		return g.probe(ip)
 	}
-	if err := s.srv.holdings.Reserve(s.srv.settings.Load().caps(), c.UserID, s.req.from.Addr()); err != nil {
+	if err := s.srv.holdings.reserve(s.srv.settings.Load().caps(), c.UserID, s.req.from.Addr()); err != nil {
 		s.refuseHolding(err)
 		return nil, nil, err
 	}
 	r, err := g.open(ip, c)
 	if err != nil {
-		s.srv.holdings.Release(c.UserID, s.req.from.Addr())
+		s.srv.holdings.release(c.UserID, s.req.from.Addr())
 		return nil, nil, err
 	}
 	return r, r.LocalAddr(), nil

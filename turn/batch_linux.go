@@ -81,7 +81,7 @@ func newBatch(conn *net.UDPConn) (*batchTransport, error) {
 		t.in.msgs.buffer(i, t.in.bufs[i][:])
 	}
 	for _, s := range []*sender{&t.up.sender, &t.down.sender, &t.direct} {
-		*s = sender{msgs: newMessages(), segment: true}
+		*s = newSender()
 	}
 	return t, nil
 }

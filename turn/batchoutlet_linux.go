@@ -39,14 +39,21 @@ func (o *batchOutlet) send(b []byte, to netip.AddrPort) error {
 
 // pump has the transport read the socket, and waits for the end.
 func (o *batchOutlet) pump(r *relay) {
-	o.t.mu.Lock()
-	if !o.closed {
-		o.relay = r
-		o.t.relays[o.fd] = o
-		_ = o.t.poll.add(o.fd)
+	if err := o.register(r); err != nil {
+		_ = o.close()
 	}
-	o.t.mu.Unlock()
 	<-o.done
+}
+
+func (o *batchOutlet) register(r *relay) error {
+	o.t.mu.Lock()
+	defer o.t.mu.Unlock()
+	if o.closed {
+		return net.ErrClosed
+	}
+	o.relay = r
+	o.t.relays[o.fd] = o
+	return o.t.poll.add(o.fd)
 }
 
 func (o *batchOutlet) close() error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -39,7 +40,10 @@ func (s *Server) bindAll(host netip.AddrPort) (opened []*net.UDPConn, port uint1
 	for _, a := range s.network.Load().listening(host.Addr()) {
 		more, err := s.bind(netip.AddrPortFrom(a, port))
 		opened = append(opened, more...)
-		if err != nil {
+		switch {
+		case errors.Is(err, syscall.EADDRNOTAVAIL) && host.Addr().IsUnspecified():
+			continue // an IPv6 address that is still being checked for duplicates, for one; watch tries again
+		case err != nil:
 			return opened, port, err
 		}
 		port = addrPort(more[0].LocalAddr()).Port()
@@ -169,12 +173,15 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 
 // openStream accepts connections at host.
 func (s *Server) openStream(host netip.AddrPort, kind string, config *tls.Config) error {
-	network := "tcp"
-	if host.Addr().Is4() {
+	network, at := "tcp", host.String()
+	switch {
+	case host.Addr().Is4():
 		network = "tcp4"
+	case host.Addr().IsUnspecified():
+		at = net.JoinHostPort("", strconv.Itoa(int(host.Port()))) // works without IPv6, too
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(s.ctx, network, host.String())
+	l, err := lc.Listen(s.ctx, network, at)
 	if err != nil {
 		return err
 	}

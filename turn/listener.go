@@ -78,7 +78,7 @@ func (s *Server) admit(conn net.Conn) (release func(), err error) {
 		return nil, errAddress
 	}
 	l := s.settings.Load().Limits
-	err = s.connections.Reserve(quota.Caps{PerSource: l.ConnectionsPerSource, Total: l.Connections}, "", from)
+	err = s.connections.reserve(quota.Caps{PerSource: l.ConnectionsPerSource, Total: l.Connections}, "", from)
 	switch {
 	case errors.Is(err, quota.ErrSource):
 		s.count.refuse(limitConnectionsPerSource)
@@ -91,7 +91,7 @@ func (s *Server) admit(conn net.Conn) (release func(), err error) {
 }
 
 func (s *Server) dismiss(from netip.Addr) {
-	s.connections.Release("", from)
+	s.connections.release("", from)
 	s.count.connections.Add(-1)
 }
 

@@ -104,13 +104,13 @@ const (
 	maxSegmentBytes = 65000
 )
 
-// fill prepares list, at most batchSize of them, for sending and returns how many messages that makes: with segment,
-// neighbours of one size to one address become one message.
-func (m *messages) fill(list []datagram, segment bool) int {
+// fill prepares list, at most batchSize of them, for sending and returns how many messages that makes: neighbours of one
+// size, up to largest, to one address become one message.
+func (m *messages) fill(list []datagram, largest int) int {
 	k := 0
 	for i := 0; i < len(list); k++ {
 		n := 1
-		if segment {
+		if len(list[i].b) <= largest {
 			n = run(list[i:])
 		}
 		for j, d := range list[i : i+n] {
@@ -166,11 +166,19 @@ func (m *messages) send(fd, from, to int) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// sender sends batches on one socket.
+// sender sends batches on one socket, or on sockets of one kind.
 type sender struct {
 	msgs    *messages
-	segment bool // the socket takes UDP_SEGMENT, as far as we know
+	largest int // the largest segment that the kernel takes, as far as we know; 0 when it takes none
 }
+
+// Bounds of what is learnt about segments, in bytes.
+const (
+	largestSegment = relayBuf // larger than any datagram here: nothing is known yet
+	leastSegment   = 500      // not worth trying below: no path of the Internet is narrower
+)
+
+func newSender() sender { return sender{newMessages(), largestSegment} }
 
 // writableWait is how long a full send buffer is waited for, in milliseconds: more than a busy network card needs to drain
 // it, and short enough that the other clients of the socket do not notice.
@@ -178,7 +186,7 @@ const writableWait = 5
 
 // send sends list, at most batchSize, and returns how many datagrams could not be sent.
 func (s *sender) send(fd int, list []datagram) (failed int) {
-	total := s.msgs.fill(list, s.segment)
+	total := s.msgs.fill(list, s.largest)
 	waited := false
 	for at := 0; at < total; {
 		n, errno := s.msgs.send(fd, at, total)
@@ -191,16 +199,23 @@ func (s *sender) send(fd int, list []datagram) (failed int) {
 			waited = true
 			awaitWritable(fd)
 		case (errno == unix.EIO || errno == unix.EINVAL) && s.msgs.hdr[at].hdr.Control != nil:
-			// The device behind this route cannot do it (udp(7)): send the rest one by one, now and later.
-			s.segment = false
-			done := s.datagrams(at)
-			return failed + s.send(fd, list[done:])
+			s.learn(errno, int(s.msgs.ctl[at].size))
+			return failed + s.send(fd, list[s.datagrams(at):])
 		default:
 			failed += int(s.msgs.hdr[at].hdr.Iovlen) //nolint:gosec,unconvert // at most batchSize; 32 bits wide on some machines
 			at++
 		}
 	}
 	return failed
+}
+
+// learn notes what a refused segmented send teaches: EIO says that the device cannot do it, EINVAL that the segments do not
+// fit the path, or that the kernel knows none.
+func (s *sender) learn(errno syscall.Errno, size int) {
+	s.largest = size - 1
+	if errno == unix.EIO || s.largest < leastSegment {
+		s.largest = 0
+	}
 }
 
 // datagrams is how many datagrams the messages before at hold.

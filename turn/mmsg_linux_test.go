@@ -42,7 +42,10 @@ func TestBatchesArriveWhole(t *testing.T) {
 			t.Run(fmt.Sprintf("%s segments %v", host, segment), func(t *testing.T) {
 				fd, conn := socketPair(t, host)
 				to := addrPort(conn.LocalAddr())
-				s := &sender{msgs: newMessages(), segment: segment}
+				s := newSender()
+				if !segment {
+					s.largest = 0
+				}
 				for range 50 {
 					var list []datagram
 					for range 1 + rng.IntN(batchSize) {
@@ -94,7 +97,7 @@ func TestRunsAreOfOneAddressAndSize(t *testing.T) {
 func TestABadDestinationDoesNotStopTheBatch(t *testing.T) {
 	fd, conn := socketPair(t, "127.0.0.1")
 	good, bad := addrPort(conn.LocalAddr()), netip.MustParseAddrPort("0.0.0.0:0")
-	s := &sender{msgs: newMessages(), segment: true}
+	s := newSender()
 	list := []datagram{{[]byte("one"), good}, {[]byte("lost"), bad}, {[]byte("two"), good}}
 	if failed := s.send(fd, list); failed != 1 {
 		t.Errorf("%d failed, want 1", failed)
@@ -105,6 +108,35 @@ func TestABadDestinationDoesNotStopTheBatch(t *testing.T) {
 		if n, err := conn.Read(buf); err != nil || string(buf[:n]) != want {
 			t.Errorf("%q, %v; want %q", buf[:n], err, want)
 		}
+	}
+}
+
+// A kernel or device that refuses segments gets the datagrams one by one, all of them, and is not asked again for that size.
+func TestRefusedSegmentsAreSentOneByOne(t *testing.T) {
+	fd, conn := socketPair(t, "127.0.0.1")
+	// Without checksums the kernel refuses UDP_SEGMENT with EINVAL.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NO_CHECK, 1); err != nil {
+		t.Skip(err)
+	}
+	s := newSender()
+	to := addrPort(conn.LocalAddr())
+	list := []datagram{{make([]byte, 7), to}}
+	for i := range 20 {
+		list = append(list, datagram{bytes.Repeat([]byte{byte(i)}, 1000), to})
+	}
+	if failed := s.send(fd, list); failed != 0 || s.largest != 999 {
+		t.Errorf("%d failed, segments up to %d", failed, s.largest)
+	}
+	for i, d := range list {
+		buf := make([]byte, 2048)
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if n, err := conn.Read(buf); err != nil || !bytes.Equal(buf[:n], d.b) {
+			t.Fatalf("datagram %d: %d bytes, %v", i, n, err)
+		}
+	}
+	s.learn(unix.EIO, 900)
+	if s.largest != 0 {
+		t.Errorf("after EIO segments up to %d", s.largest)
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *socket) challenges(b []byte, to netip.AddrPort) bool {
 	if s.stream() || !isError || to.Addr().IsLoopback() {
 		return true
 	}
-	if s.srv.challenges.Load().Take(time.Now(), to.Addr()) {
+	if s.srv.challenges.Load().take(time.Now(), to.Addr()) {
 		return true
 	}
 	s.srv.count.drop(dropChallenge)

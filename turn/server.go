@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/turn/policy"
-	"github.com/turnout-rtc/turnout/turn/quota"
 )
 
 // ICEServer is an RTCIceServer (W3C WebRTC §4.2.4).
@@ -33,8 +32,8 @@ type Server struct {
 	state
 
 	count       counters
-	holdings    *quota.Holdings // allocations
-	connections *quota.Holdings // TCP and TLS connections
+	holdings    *holdings // allocations
+	connections *holdings // TCP and TLS connections
 	revoked     revocations
 	draining    atomic.Bool
 
@@ -67,8 +66,8 @@ type state struct {
 	settings   atomic.Pointer[settings]
 	network    atomic.Pointer[network]
 	policy     atomic.Pointer[policy.Policy]
-	challenges atomic.Pointer[quota.Sources] // unauthorized answers
-	cert       atomic.Pointer[certFiles]     // nil without certificate files
+	challenges atomic.Pointer[sources]   // unauthorized answers
+	cert       atomic.Pointer[certFiles] // nil without certificate files
 }
 
 // listening is an address that the server listens on. A wildcard keeps its unspecified address, with the port that was found.
@@ -104,7 +103,7 @@ func New(cfg Config, allow []netip.AddrPort, log *slog.Logger, options ...Option
 			log: log, media: allow, ports: newPortRange(parsed.Relay.MinPort, parsed.Relay.MaxPort),
 			buffers: &sync.Pool{New: func() any { return new([relayBuf]byte) }},
 		},
-		holdings: quota.NewHoldings(), connections: quota.NewHoldings(),
+		holdings: newHoldings(), connections: newHoldings(),
 		sockets: map[*socket]bool{}, relays: map[*relay]bool{}, relayed: map[netip.AddrPort]*relay{},
 	}
 	for _, o := range options {
@@ -214,7 +213,7 @@ func (s *Server) forget(r *relay) {
 	delete(s.relayed, r.local)
 	delete(s.relayed, r.relayed)
 	s.relayMu.Unlock()
-	s.holdings.Release(r.user, r.client.Addr())
+	s.holdings.release(r.user, r.client.Addr())
 	s.count.allocations.Add(-1)
 }
 

@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -224,5 +227,101 @@ func testCloseTwice(t *testing.T, cfg Config) {
 	}
 	if n := s.Stats().Allocations; n != 0 {
 		t.Errorf("%d allocations after Close", n)
+	}
+}
+
+// An address that comes gets a socket, one that goes loses it, and the others keep theirs.
+func TestSocketsFollowTheAddresses(t *testing.T) {
+	cfg := loopback()
+	cfg.UDP, cfg.TCP = ":0", ""
+	s := start(t, cfg)
+	port := listensAt(t, s, kindUDP).Port()
+	at := func(list ...string) {
+		n := &network{}
+		for _, a := range list {
+			n.own = append(n.own, netip.MustParseAddr(a))
+		}
+		s.network.Store(n)
+		if err := s.followUDP(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	served := func(addr string) bool {
+		c, err := net.Dial("udp", joinPort(addr, int(port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		r := &raw{t: t, conn: c, readTimeout: 500 * time.Millisecond}
+		return code(r.bare(stun.MethodBinding)) == 0
+	}
+	at("127.0.0.1", "127.0.0.77")
+	if !served("127.0.0.1") || !served("127.0.0.77") {
+		t.Error("a new address is not served")
+	}
+	at("127.0.0.1")
+	eventually(t, "the socket of an address that is gone is closed", func() bool { return !served("127.0.0.77") })
+	if !served("127.0.0.1") {
+		t.Error("the address that stayed is no longer served")
+	}
+}
+
+func TestSeveralSocketsShareAPort(t *testing.T) {
+	planes(t, func(t *testing.T, cfg Config) {
+		cfg.Relay.Sockets, cfg.TCP = 4, ""
+		s := start(t, cfg)
+		peer := echo(t, "127.0.0.1:0")
+		for range 16 {
+			roundTrip(t, allocate(t, dial(t, s, "udp", "alice")), peer.LocalAddr(), "hello")
+		}
+		used := map[*socket]bool{}
+		for _, r := range s.allRelays() {
+			used[r.sock] = true
+		}
+		if len(used) < 2 { // 16 clients on one of four sockets: once in 10^9
+			t.Errorf("%d sockets serve 16 clients", len(used))
+		}
+	})
+}
+
+func TestCredentialsLiveAsLongAsAsked(t *testing.T) {
+	s := start(t, loopback())
+	for ttl, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, -1: time.Second, 1000 * time.Hour: longestTTL} {
+		_, expires := s.Credentials("alice", ttl)
+		if got := time.Until(expires); got > want || got < want-2*time.Second {
+			t.Errorf("asked for %v: %v", ttl, got)
+		}
+	}
+}
+
+func TestConfigSaysWhatIsWrong(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"turn.secret":         func(c *Config) { c.Secret = "" },
+		"turn.keys":           func(c *Config) { c.Keys = []string{"nocolon"} },
+		"turn.ttl":            func(c *Config) { c.TTL = 49 * time.Hour },
+		"turn.udp":            func(c *Config) { c.UDP = "3478" },
+		"turn.tcp":            func(c *Config) { c.TCP = "example.org:3478" },
+		"turn.tls.listen":     func(c *Config) { c.TLS.Listen = ":x" },
+		"turn.tls:":           func(c *Config) { c.TLS.Cert = "cert.pem" },
+		"turn.tls.domain":     func(c *Config) { c.TLS.Domain = "https://example.org" },
+		"turn.public":         func(c *Config) { c.Public = []string{"0.0.0.0"} },
+		"turn.relay.mode":     func(c *Config) { c.Relay.Mode = "open" },
+		"turn.relay.min_port": func(c *Config) { c.Relay.MinPort, c.Relay.MaxPort = 5, 4 },
+		"turn.relay.allow":    func(c *Config) { c.Relay.Allow = []string{"10.0.0.0/33"} },
+		"turn.relay.deny":     func(c *Config) { c.Relay.Deny = []string{"x"} },
+		"turn.relay.sockets":  func(c *Config) { c.Relay.Sockets = -1 },
+	} {
+		cfg := loopback()
+		change(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error about %s, got %v", want, err)
+		}
+		cfg.Enabled = false
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("%s of a server that is off: %v", want, err)
+		}
+	}
+	if err := loopback().Validate(); err != nil {
+		t.Error(err)
 	}
 }

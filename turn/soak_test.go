@@ -76,8 +76,8 @@ func testThousandAllocationsLeaveNothingBehind(t *testing.T, cfg Config) {
 	}
 	eventually(t, "sockets are closed", func() bool { return openFiles(t) <= files })
 	eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines })
-	if s.ports.free() != free || s.holdings.Total() != 0 || len(s.relayed) != 0 {
-		t.Errorf("%d ports free, %d held, %d addresses", s.ports.free(), s.holdings.Total(), len(s.relayed))
+	if s.ports.free() != free || s.holdings.total() != 0 || len(s.relayed) != 0 {
+		t.Errorf("%d ports free, %d held, %d addresses", s.ports.free(), s.holdings.total(), len(s.relayed))
 	}
 	if now := heap(); now > memory+1<<20 {
 		t.Errorf("the heap grew from %d to %d KiB", memory>>10, now>>10)

@@ -10,8 +10,13 @@ import (
 
 // ICEServers mints credentials for a user that are valid for the configured time: one entry for STUN, one for TURN.
 func (s *Server) ICEServers(user string) (servers []ICEServer, expires time.Time) {
+	return s.Credentials(user, s.settings.Load().TTL)
+}
+
+// Credentials is ICEServers for another life time, which is cut to what the server accepts: 1 s to 48 h.
+func (s *Server) Credentials(user string, ttl time.Duration) (servers []ICEServer, expires time.Time) {
 	cfg := s.settings.Load()
-	expires = time.Now().Add(cfg.TTL).Truncate(time.Second)
+	expires = time.Now().Add(min(max(ttl, time.Second), longestTTL)).Truncate(time.Second)
 	stun, turn := s.urls(cfg)
 	if len(stun) > 0 {
 		servers = append(servers, ICEServer{URLs: stun})

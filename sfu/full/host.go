@@ -82,6 +82,9 @@ func Open(c Config) (*Host, error) {
 // Advertised lists the addresses that answers contain, best first.
 func (h *Host) Advertised() []link.Address { return h.advertised }
 
+// Dropped adds nothing: pion does not tell.
+func (h *Host) Dropped(map[string]uint64) {}
+
 // Close closes the sockets. It may be called twice. Peers must be closed before.
 func (h *Host) Close() error {
 	if h.closed.Swap(true) {
@@ -110,6 +113,9 @@ func (h *Host) newAPI(logs logFactory) (*webrtc.API, error) {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICETimeouts(disconnectedAfter, failedAfter, keepAlive)
+	// Otherwise pion looks at a track's first packet to find its codec, and gives the track up for good if that packet is a
+	// repeat by RTX, with which browsers like to begin.
+	s.SetFireOnTrackBeforeFirstRTP(true)
 	s.SetReceiveMTU(link.MTU)
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(h.udp.mux)

@@ -2,7 +2,6 @@ package full
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -89,10 +88,10 @@ func (s *Sender) Unbind(webrtc.TrackLocalContext) error { return nil }
 func (s *Sender) PayloadTypes(c link.Codec) (media, rtx uint8, ok bool) {
 	best := -1
 	for i, have := range s.codecs {
-		if !strings.EqualFold(have.MimeType, c.Mime) || !sameStream(have.MimeType, have.SDPFmtpLine, c.Fmtp) {
+		if !link.SameStream(link.Codec{Mime: have.MimeType, Fmtp: have.SDPFmtpLine}, c) {
 			continue
 		}
-		if best < 0 || sameParameters(have.SDPFmtpLine, c.Fmtp) {
+		if best < 0 || link.SameParameters(have.SDPFmtpLine, c.Fmtp) {
 			best = i
 		}
 	}
@@ -101,48 +100,11 @@ func (s *Sender) PayloadTypes(c link.Codec) (media, rtx uint8, ok bool) {
 	}
 	media = uint8(s.codecs[best].PayloadType)
 	for _, have := range s.codecs {
-		if strings.EqualFold(have.MimeType, webrtc.MimeTypeRTX) && parameter(have.SDPFmtpLine, "apt") == fmt.Sprint(media) {
+		if strings.EqualFold(have.MimeType, webrtc.MimeTypeRTX) && link.Parameter(have.SDPFmtpLine, "apt") == fmt.Sprint(media) {
 			rtx = uint8(have.PayloadType)
 		}
 	}
 	return media, rtx, true
-}
-
-// sameStream says whether a decoder for one set of parameters decodes the other: packetization must agree for H.264, the
-// profile for VP9.
-func sameStream(mime, a, b string) bool {
-	switch {
-	case strings.EqualFold(mime, webrtc.MimeTypeH264):
-		return orZero(parameter(a, "packetization-mode")) == orZero(parameter(b, "packetization-mode"))
-	case strings.EqualFold(mime, webrtc.MimeTypeVP9):
-		return orZero(parameter(a, "profile-id")) == orZero(parameter(b, "profile-id"))
-	}
-	return true
-}
-
-func orZero(s string) string {
-	if s == "" {
-		return "0"
-	}
-	return s
-}
-
-// sameParameters compares format parameters whatever their order and case.
-func sameParameters(a, b string) bool { return slices.Equal(parameters(a), parameters(b)) }
-
-func parameters(fmtp string) []string {
-	all := strings.Split(strings.ToLower(strings.ReplaceAll(fmtp, " ", "")), ";")
-	slices.Sort(all)
-	return all
-}
-
-func parameter(fmtp, name string) string {
-	for _, p := range strings.Split(fmtp, ";") {
-		if k, v, ok := strings.Cut(strings.TrimSpace(p), "="); ok && strings.EqualFold(k, name) {
-			return v
-		}
-	}
-	return ""
 }
 
 // Send sends a packet on the slot's stream.

@@ -1,6 +1,7 @@
 package full
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -14,9 +15,10 @@ import (
 // Track is one incoming stream.
 type Track struct {
 	// Set at construction, never changed.
-	stream link.Stream
-	peer   *Peer
-	remote *webrtc.TrackRemote
+	stream   link.Stream
+	peer     *Peer
+	remote   *webrtc.TrackRemote
+	receiver *webrtc.RTPReceiver
 }
 
 func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
@@ -32,7 +34,7 @@ func newTrack(p *Peer, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) *Track {
 			s.DescriptorID = uint8(e.ID)
 		}
 	}
-	return &Track{stream: s, peer: p, remote: t}
+	return &Track{stream: s, peer: p, remote: t, receiver: r}
 }
 
 // Stream says what the track is.
@@ -46,7 +48,10 @@ func (t *Track) read(s link.Sink) {
 	one := make([][]byte, 1)
 	for {
 		n, _, err := t.remote.Read(buf)
-		if err != nil {
+		switch {
+		case errors.Is(err, webrtc.ErrCodecNotFound):
+			// The packet goes on, and is counted where it is dropped for its payload type.
+		case err != nil:
 			s.Ended()
 			return
 		}
@@ -55,10 +60,14 @@ func (t *Track) read(s link.Sink) {
 	}
 }
 
-// Codec of the packet read last.
-func (t *Track) Codec(uint8) link.Codec {
-	c := t.remote.Codec()
-	return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+// Codec of a payload type, the zero Codec if it was not negotiated.
+func (t *Track) Codec(payloadType uint8) link.Codec {
+	for _, c := range t.receiver.GetParameters().Codecs {
+		if uint8(c.PayloadType) == payloadType {
+			return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+		}
+	}
+	return link.Codec{}
 }
 
 // RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).

@@ -61,6 +61,8 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	// Dropped adds what the host itself dropped, by reason, to all.
+	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.
 	Close() error
 }
@@ -105,7 +107,8 @@ type Track interface {
 	Stream() Stream
 	// Start has the packets of the stream given to s. To be called once.
 	Start(s Sink)
-	// Codec of a packet handed to the sink, by its payload type. To be called from within Packets.
+	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
+	// within Packets.
 	Codec(payloadType uint8) Codec
 	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
 	RequestAgain(lost []receive.Pair, via *Outlet) error
@@ -133,6 +136,8 @@ type Channel interface {
 // Outlet collects what one goroutine sends, for as few system calls as possible. A nil Outlet is for transports that send at
 // once.
 type Outlet struct {
+	Now time.Time // when what is being sent was received
+
 	sockets []*netio.Socket
 	writers []*netio.Writer // by number of the socket; made when first needed
 	Scratch [2 * MTU]byte   // for whoever is sending

@@ -88,7 +88,9 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Received is a datagram of SRTP or SRTCP, still encrypted, from a known peer. Whoever takes it releases the packet.
+// Received is a datagram of SRTP or SRTCP, still encrypted, from a known peer: one that passed authentication on this path,
+// also when another path is the one to send on. It may come before Transport.Keys are there, and is of no use then. Whoever
+// takes it releases the packet.
 type Received struct {
 	From   *Transport
 	Kind   demux.Kind // demux.RTP or demux.RTCP

@@ -90,6 +90,9 @@ func newTransport(s *Server, emit func(Event)) *Transport {
 func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
 	t.negotiating.Lock()
 	defer t.negotiating.Unlock()
+	if t.State() == Closed {
+		return "", nil, ErrClosed
+	}
 	hash := sha256.Sum256([]byte(offer))
 	if a := &t.agreed; a.description != nil && a.offer == hash {
 		return a.description.SDP(a.local), a.description, nil

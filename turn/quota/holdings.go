@@ -3,7 +3,6 @@ package quota
 import (
 	"errors"
 	"net/netip"
-	"sync"
 )
 
 // Errors of Reserve.
@@ -16,12 +15,11 @@ var (
 // Caps are how many may be held at once. All are positive.
 type Caps struct{ PerUser, PerSource, Total int }
 
-// Holdings counts what is held, by user and by source. It is safe for concurrent use, and its size is that of what is held.
+// Holdings counts what is held, by user and by source; its size is that of what is held. It is not safe for concurrent use.
 type Holdings struct {
-	mu      sync.Mutex
-	total   int                // Guarded by mu.
-	users   map[string]int     // Guarded by mu.
-	sources map[netip.Addr]int // Guarded by mu.
+	total   int
+	users   map[string]int
+	sources map[netip.Addr]int
 }
 
 // NewHoldings holds nothing yet.
@@ -33,8 +31,6 @@ func NewHoldings() *Holdings {
 // Each success needs one Release with the same arguments. An empty user has no cap of its own.
 func (h *Holdings) Reserve(c Caps, user string, from netip.Addr) error {
 	source := Source(from)
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	switch {
 	case h.total >= c.Total:
 		return ErrTotal
@@ -53,8 +49,6 @@ func (h *Holdings) Reserve(c Caps, user string, from netip.Addr) error {
 
 // Release gives one back.
 func (h *Holdings) Release(user string, from netip.Addr) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.total--
 	if user != "" {
 		decrease(h.users, user)
@@ -69,8 +63,4 @@ func decrease[K comparable](m map[K]int, k K) {
 }
 
 // Total is how many are held.
-func (h *Holdings) Total() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.total
-}
+func (h *Holdings) Total() int { return h.total }

@@ -3,7 +3,6 @@ package quota
 import (
 	"hash/maphash"
 	"net/netip"
-	"sync"
 	"time"
 )
 
@@ -24,13 +23,11 @@ func Source(a netip.Addr) netip.Addr {
 // addresses can force; then strangers get fewer answers, not more.
 const slots = 2048
 
-// Sources limits by source in a table of fixed size. It is safe for concurrent use.
+// Sources limits by source in a table of fixed size. It is not safe for concurrent use.
 type Sources struct {
-	rate Rate         // Set at construction, never changed.
-	seed maphash.Seed // Set at construction, never changed: forgers cannot aim at a slot.
-
-	mu    sync.Mutex
-	table [slots]Bucket // Guarded by mu.
+	rate  Rate
+	seed  maphash.Seed // forgers cannot aim at a slot
+	table [slots]Bucket
 }
 
 // NewSources makes a table in which each source has a rate of its own.
@@ -40,7 +37,5 @@ func NewSources(r Rate) *Sources { return &Sources{rate: r, seed: maphash.MakeSe
 func (s *Sources) Take(now time.Time, from netip.Addr) bool {
 	b := Source(from).As16()
 	i := maphash.Bytes(s.seed, b[:])
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.table[i%slots].Take(now, s.rate, 1)
 }

@@ -75,6 +75,7 @@ func (c *Codec) apt() (uint8, bool) {
 // acceptCodecs keeps the codecs whose names are allowed, with their retransmissions and the feedback that is allowed.
 func acceptCodecs(offered []Codec, names, feedback []string) []Codec {
 	var out []Codec
+	rtx := retransmissions(offered)
 	for _, c := range offered {
 		if !slices.Contains(names, strings.ToLower(c.Name)) || strings.EqualFold(c.Name, "red") && !redOf(c, offered, names) {
 			continue
@@ -82,15 +83,26 @@ func acceptCodecs(offered []Codec, names, feedback []string) []Codec {
 		c.Feedback = slices.DeleteFunc(slices.Clone(c.Feedback), func(f string) bool { return !slices.Contains(feedback, f) })
 		slices.Sort(c.Feedback)
 		c.Feedback = slices.Compact(c.Feedback)
-		for _, r := range offered {
-			if pt, ok := r.apt(); ok && pt == c.PT && strings.EqualFold(r.Name, "rtx") && r.Clock == c.Clock {
-				c.RTX = r.PT
-				break
-			}
+		if r, ok := rtx[c.PT]; ok && r.Clock == c.Clock {
+			c.RTX = r.PT
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+// retransmissions are the RTX codecs by the payload type that they repair; of two the first counts.
+func retransmissions(offered []Codec) map[uint8]Codec {
+	all := make(map[uint8]Codec)
+	for _, c := range offered {
+		if !strings.EqualFold(c.Name, "rtx") {
+			continue
+		}
+		if pt, ok := c.apt(); ok && all[pt].Name == "" {
+			all[pt] = c
+		}
+	}
+	return all
 }
 
 // redOf says whether all blocks of an audio RED codec (RFC 2198: "111/111") are of one that is allowed.

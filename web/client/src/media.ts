@@ -121,8 +121,6 @@ export class Media {
     this.#publishing.delete(id);
     await this.#transport?.replaceTrack(id, null);
     await this.#signal.request({ t: 'unpublish', d: { id } }).catch(() => undefined); // it is gone either way
-    this.#negotiation.want();
-    this.#wake();
   }
 
   async replaceTrack(id: string, media: MediaStreamTrack | null): Promise<void> {
@@ -194,7 +192,8 @@ export class Media {
       added = await transport.send(wanted);
       const sdp = await transport.offer(offer.iceRestart);
       if (this.#transport !== transport) return;
-      const publications = transport.offered(wanted);
+      // What was unpublished since must not come back.
+      const publications = transport.offered(wanted.filter(({ id }) => this.#outgoing.has(id)));
       const reply = await this.#ask(transport, { t: 'offer', d: { transport: offer.transport, rev: offer.rev, sdp, publications } });
       if (this.#transport !== transport || !reply) return;
       answered = true;
@@ -262,7 +261,7 @@ export class Media {
       if (error.retryable) this.#later(transport, () => this.#negotiation.want());
       return;
     }
-    transport.withdraw(added);
+    await transport.withdraw(added);
     for (const id of refused) {
       this.#outgoing.delete(id);
       this.#publishing.get(id)?.reject(error);

@@ -66,24 +66,25 @@ export class Transport {
   /** Makes what is sent equal to what is wanted. Gives the ids that are new. */
   async send(wanted: Iterable<Outgoing>): Promise<string[]> {
     const list = [...wanted];
-    for (const [id, transceiver] of this.#sending) {
-      if (list.some((o) => o.id === id)) continue;
-      this.#sending.delete(id);
-      transceiver.direction = 'inactive'; // and not stop(): an m-line that was inactive can send again
-      await transceiver.sender.replaceTrack(null);
-      this.#free.push({ kind: transceiver.receiver.track.kind, transceiver });
-    }
+    for (const [id, transceiver] of this.#sending) if (!list.some((o) => o.id === id)) await this.#release(id, transceiver);
     const added = list.filter((o) => !this.#sending.has(o.id));
     for (const outgoing of added) this.#sending.set(outgoing.id, await this.#sender(outgoing));
     return added.map((o) => o.id);
   }
 
   /** Takes back what send added: the server refused it. */
-  withdraw(ids: readonly string[]): void {
+  async withdraw(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      this.#sending.get(id)?.stop();
-      this.#sending.delete(id);
+      const transceiver = this.#sending.get(id);
+      if (transceiver) await this.#release(id, transceiver);
     }
+  }
+
+  /** The m-line stays as it is and sends nothing. Were it made inactive, it would come back with an SSRC that pion reads no more. */
+  async #release(id: string, transceiver: RTCRtpTransceiver): Promise<void> {
+    this.#sending.delete(id);
+    await transceiver.sender.replaceTrack(null);
+    this.#free.push({ kind: transceiver.receiver.track.kind, transceiver });
   }
 
   /** Shows another track in place of the one that is sent, without an offer. */
@@ -151,7 +152,6 @@ export class Transport {
       return transceiver;
     }
     const { transceiver } = free;
-    transceiver.direction = 'sendonly';
     await transceiver.sender.replaceTrack(outgoing.media);
     await limit(transceiver.sender, outgoing.maxBitrate);
     return transceiver;

@@ -171,7 +171,7 @@ describe('a publication', () => {
     expect(w.peer.signalingState).toBe('stable');
   });
 
-  test('that ends leaves its m-line to the next', async () => {
+  test('that ends needs no offer, and leaves its m-line to the next', async () => {
     const w = await connected();
     void w.media.publish(track('TR_a'));
     await settle();
@@ -180,15 +180,25 @@ describe('a publication', () => {
     void w.media.unpublish('TR_a');
     await settle();
     expect(w.last.request).toEqual({ t: 'unpublish', d: { id: 'TR_a' } });
+    expect(w.peer.transceivers.at(-1)?.sender.track).toBeNull();
     w.last.resolve({ t: 'ok', d: {} });
     await settle();
-    expect(w.peer.transceivers.at(-1)?.direction).toBe('inactive');
-    await w.answer();
+    expect(w.offers).toHaveLength(2);
     void w.media.publish(track('TR_b'));
     await settle();
     expect(w.peer.transceivers).toHaveLength(before);
-    expect(w.peer.transceivers.at(-1)?.direction).toBe('sendonly');
+    expect(w.peer.transceivers.at(-1)).toMatchObject({ direction: 'sendonly', sender: { track: { kind: 'video' } } });
     expect(w.offer.publications).toMatchObject([{ id: 'TR_b' }]);
+  });
+
+  test('that ends while its offer is made is not in it', async () => {
+    const w = await connected();
+    const publishing = w.media.publish(track('TR_a'));
+    const ended = expect(publishing).rejects.toMatchObject({ code: 'aborted' });
+    void w.media.unpublish('TR_a');
+    await ended;
+    await settle();
+    expect(w.offer.publications).toEqual([]);
   });
 });
 

@@ -25,8 +25,11 @@ export class Participant {
   /** Waits until the app shows the connection state. */
   state(wanted: string, ms = 20_000): Promise<void> {
     return eventually(`${this.name} ${wanted}`, ms, async () => {
-      const state = await this.page.evaluate(() => document.querySelector('[data-testid="connection-state"]')?.getAttribute('data-state'), null);
-      return state === wanted ? true : `state is ${state}`;
+      const shown = await this.page.evaluate(() => {
+        const state = document.querySelector('[data-testid="connection-state"]')?.getAttribute('data-state');
+        return { state, page: document.body.innerText.slice(0, 200) };
+      }, null);
+      return shown.state === wanted ? true : `state is ${shown.state}, the page says ${JSON.stringify(shown.page)}`;
     });
   }
 

@@ -40,6 +40,7 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
         />
       </div>
       <div className={css['main']}>
+        {!microphone.possible && !camera.possible && <p className={css['watching']}>You are here to watch and listen</p>}
         {microphone.possible && (
           <IconButton
             label={microphone.on ? 'Turn the microphone off' : 'Turn the microphone on'}

@@ -27,9 +27,11 @@ export function TopBar({ snapshot }: { snapshot: RoomSnapshot }): ReactElement {
   );
 }
 
-function troubleOf({ state, transports, drainingUntil }: RoomSnapshot): string | undefined {
+function troubleOf({ state, transports, drainingUntil, participants }: RoomSnapshot): string | undefined {
   if (state === 'reconnecting') {
-    return transports.media === 'up' ? 'Reconnecting… you still see and hear each other' : 'Connection lost, reconnecting…';
+    return transports.media === 'up' && participants.length > 0
+      ? 'Reconnecting… you still see and hear each other'
+      : 'Connection lost, reconnecting…';
   }
   if (transports.media === 'down') return 'Picture and sound are interrupted, mending…';
   if (transports.media === 'connecting') return 'Connecting picture and sound…';

@@ -1,0 +1,228 @@
+// Package native is a transport on sfu/lite with SRTP, RTP and RTCP of our own: packets are decrypted where they arrived,
+// written into the send buffer once, encrypted there, and leave many to a system call.
+//
+// Its nouns are those of link: a Host makes Peers, which have Senders and Tracks. What lite does not handle itself comes to
+// Host.media, on the goroutine of the socket it arrived on, and is carried to its last receiver by that goroutine.
+package native
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/lite"
+	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
+
+// maxSockets is how many sockets share a port at most, one for each processor that may run.
+const maxSockets = 8
+
+// sparePorters is how many porters wait for work. There are as many in use as there are sockets and TCP connections that
+// receive at the same moment.
+const sparePorters = 32
+
+// Config of a Host.
+type Config struct {
+	UDP    string       // host:port; no host or an unspecified one means all addresses of this machine
+	TCP    string       // likewise, "" for no ICE over TCP
+	Public []netip.Addr // advertised instead of the local addresses; the ports must be fixed then
+	Slots  int          // of one peer at most
+	Bytes  int          // of an offer at most
+}
+
+var _ link.Host = (*Host)(nil)
+
+// Host owns the sockets that all peers share.
+type Host struct {
+	// Set at construction, never changed.
+	server  *lite.Server
+	porters chan *porter
+	count   counters
+
+	mu    sync.RWMutex
+	peers map[*lite.Transport]*Peer // guarded by mu
+}
+
+// Open opens the sockets. An address in use or not ours is an error that names it.
+func Open(c Config) (*Host, error) {
+	h := &Host{porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer)}
+	cfg := lite.Config{
+		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
+		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
+		Policy: policy(),
+		Media:  h.media,
+	}
+	for _, a := range []struct {
+		protocol, address string
+		listen            *[]netip.AddrPort
+	}{{"udp", c.UDP, &cfg.UDP}, {"tcp", c.TCP, &cfg.TCP}} {
+		if a.address == "" {
+			continue
+		}
+		addr, err := listenAddress(a.protocol, a.address)
+		if err != nil {
+			return nil, err
+		}
+		*a.listen = []netip.AddrPort{addr}
+		for _, public := range c.Public {
+			cfg.Advertise = append(cfg.Advertise, answer.Candidate{Protocol: a.protocol, Addr: netip.AddrPortFrom(public, addr.Port())})
+		}
+	}
+	server, err := lite.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock() // readers are running already
+	h.server = server
+	h.mu.Unlock()
+	return h, nil
+}
+
+// policy says what is accepted of an offer: what the media plane can forward.
+func policy() answer.Policy {
+	return answer.Policy{
+		Audio: []string{"opus"},
+		Video: []string{"vp8", "vp9", "av1", "h264"},
+		Extensions: []string{answer.ExtMID, answer.ExtRID, answer.ExtRepairedRID, answer.ExtTransportCC, answer.ExtAbsSendTime,
+			answer.ExtAudioLevel, answer.ExtDependency},
+		Feedback: []string{"nack", "nack pli", "ccm fir", "transport-cc"},
+	}
+}
+
+func listenAddress(protocol, address string) (netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("media: %w", err)
+	}
+	port, err := net.LookupPort(protocol, service)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("media: address %q: %w", address, err)
+	}
+	addr := netip.IPv6Unspecified()
+	if host != "" {
+		if addr, err = netip.ParseAddr(host); err != nil {
+			return netip.AddrPort{}, fmt.Errorf("media: address %q: the host must be an IP address", address)
+		}
+	}
+	return netip.AddrPortFrom(addr, uint16(port)), nil
+}
+
+// Advertised lists the addresses that answers contain, best first.
+func (h *Host) Advertised() []link.Address {
+	var all []link.Address
+	for _, a := range h.server.Advertised() {
+		all = append(all, link.Address{Protocol: a.Protocol, Addr: a.Addr})
+	}
+	return all
+}
+
+// Close closes the sockets. It may be called twice. Peers must be closed before.
+func (h *Host) Close() error { return h.server.Close() }
+
+// NewPeer makes a peer that has not negotiated yet.
+func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
+	p := newPeer(h, on)
+	t, err := h.server.NewTransport(p.event)
+	if err != nil {
+		return nil, err
+	}
+	p.transport, p.wire = t, t
+	h.mu.Lock()
+	h.peers[t] = p
+	h.mu.Unlock()
+	return p, nil
+}
+
+func (h *Host) find(t *lite.Transport) *Peer {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.peers[t]
+}
+
+func (h *Host) forget(t *lite.Transport) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.peers, t)
+}
+
+// porter is what one goroutine works with while it carries packets to their receivers.
+type porter struct {
+	link.Outlet
+	run   [][]byte // packets of track that are not handed over yet
+	track *Track
+}
+
+// take returns a porter that nobody else has.
+func (h *Host) take(now time.Time) *porter {
+	var w *porter
+	select {
+	case w = <-h.porters:
+	default:
+		h.mu.RLock()
+		w = &porter{Outlet: *link.NewOutlet(h.server.Sockets())}
+		h.mu.RUnlock()
+	}
+	w.Now = now
+	return w
+}
+
+// give sends what w has collected and lets others have it.
+func (h *Host) give(w *porter) {
+	w.Flush()
+	select {
+	case h.porters <- w:
+	default:
+	}
+}
+
+// media takes SRTP and SRTCP from lite.
+func (h *Host) media(batch []lite.Received) {
+	now := time.Now()
+	w := h.take(now)
+	var from *lite.Transport
+	var peer *Peer
+	for i := range batch {
+		r := &batch[i]
+		if r.From != from {
+			w.handOver()
+			if peer != nil {
+				peer.feedback(now, w)
+			}
+			from, peer = r.From, h.find(r.From)
+		}
+		if peer != nil {
+			peer.receive(now, r, w)
+		}
+	}
+	w.handOver()
+	if peer != nil {
+		peer.feedback(now, w)
+	}
+	h.give(w)
+	for i := range batch {
+		batch[i].Packet.Release()
+	}
+}
+
+// add puts a packet of t behind the others of its run.
+func (w *porter) add(t *Track, b []byte) {
+	if w.track != t {
+		w.handOver()
+		w.track = t
+	}
+	w.run = append(w.run, b)
+}
+
+// handOver gives the run to the sink of its track.
+func (w *porter) handOver() {
+	if w.track != nil && len(w.run) > 0 {
+		w.track.handOver(w.Now, w.run, &w.Outlet)
+	}
+	clear(w.run)
+	w.track, w.run = nil, w.run[:0]
+}

@@ -1,0 +1,230 @@
+package native
+
+import (
+	"strings"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+)
+
+// maxStreams is how many SSRCs of one peer are told apart: 16 publications of 3 layers, with retransmissions, twice over.
+const maxStreams = 192
+
+// streams finds out which incoming stream a packet belongs to. Order: a known SSRC, then the header extensions MID with
+// repaired RID or RID, then a=ssrc of the offer, then MID alone, then the payload type. Simulcast is never told apart by
+// a=ssrc: some browsers send both, and mean the extensions.
+type streams struct {
+	peer      *Peer          // set at construction
+	media     []answer.Media // publications of the description
+	mid       uint8          // header extensions, 0 for none
+	rid       uint8
+	repaired  uint8
+	transport uint8
+	known     map[uint32]stream
+	tracks    []*Track
+	replaced  []*Track // whose sinks are to be told
+}
+
+// stream is what an SSRC carries.
+type stream struct {
+	track *Track
+	rtx   bool
+}
+
+// describe takes over what was agreed on, and returns the tracks that are gone.
+func (s *streams) describe(d *answer.Description) []*Track {
+	s.media = s.media[:0]
+	for _, m := range d.Media {
+		if m.Role != answer.Publication {
+			continue
+		}
+		s.media = append(s.media, m)
+		for _, e := range m.Extensions {
+			switch e.URI {
+			case answer.ExtMID:
+				s.mid = e.ID
+			case answer.ExtRID:
+				s.rid = e.ID
+			case answer.ExtRepairedRID:
+				s.repaired = e.ID
+			case answer.ExtTransportCC:
+				s.transport = e.ID
+			}
+		}
+	}
+	var gone, stay []*Track
+	for _, t := range s.tracks {
+		if m := s.find(t.stream.MID); m != nil {
+			t.codecs = m.Codecs
+			stay = append(stay, t)
+		} else {
+			gone = append(gone, t)
+		}
+	}
+	s.tracks = stay
+	for _, t := range gone {
+		for ssrc, known := range s.known {
+			if known.track == t {
+				delete(s.known, ssrc)
+			}
+		}
+	}
+	return gone
+}
+
+func (s *streams) find(mid string) *answer.Media {
+	for i := range s.media {
+		if s.media[i].MID == mid {
+			return &s.media[i]
+		}
+	}
+	return nil
+}
+
+// of returns the stream of p, and whether its track is new. track is nil when nobody knows.
+func (s *streams) of(p *packet.Packet) (found stream, isNew bool) {
+	if known, ok := s.known[p.SSRC]; ok {
+		return known, false
+	}
+	if len(s.known) >= maxStreams {
+		return stream{}, false
+	}
+	found, isNew = s.identify(p)
+	if found.track != nil {
+		if s.known == nil {
+			s.known = make(map[uint32]stream)
+		}
+		s.known[p.SSRC] = found
+	}
+	return found, isNew
+}
+
+func (s *streams) identify(p *packet.Packet) (stream, bool) {
+	m := s.find(string(p.Extension(s.mid)))
+	if m != nil {
+		if rid := p.Extension(s.repaired); len(rid) > 0 {
+			return stream{s.track(m.MID, string(rid)), true}, false
+		}
+		if rid := p.Extension(s.rid); len(rid) > 0 {
+			return s.open(m, string(rid), p.SSRC)
+		}
+	}
+	for i := range s.media {
+		announced := &s.media[i]
+		for _, source := range announced.Sources {
+			switch p.SSRC {
+			case source.SSRC:
+				return s.open(announced, "", p.SSRC)
+			case source.RTX:
+				return stream{s.track(announced.MID, ""), true}, false
+			}
+		}
+	}
+	if m == nil {
+		m = s.byPayloadType(p.PayloadType)
+	}
+	if m == nil || len(m.RIDs) > 0 {
+		return stream{}, false
+	}
+	if isRTX(m.Codecs, p.PayloadType) {
+		return stream{s.track(m.MID, ""), true}, false
+	}
+	return s.open(m, "", p.SSRC)
+}
+
+// byPayloadType finds the publication of a payload type, if there is only one.
+func (s *streams) byPayloadType(pt uint8) *answer.Media {
+	var found *answer.Media
+	for i := range s.media {
+		for _, c := range s.media[i].Codecs {
+			if c.PT == pt || c.RTX == pt {
+				if found != nil && found != &s.media[i] {
+					return nil
+				}
+				found = &s.media[i]
+			}
+		}
+	}
+	return found
+}
+
+func isRTX(codecs []answer.Codec, pt uint8) bool {
+	for _, c := range codecs {
+		if c.RTX == pt && pt != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *streams) track(mid, rid string) *Track {
+	for _, t := range s.tracks {
+		if t.stream.MID == mid && t.stream.RID == rid {
+			return t
+		}
+	}
+	return nil
+}
+
+// open returns the track of a layer, a new one when it is the first. An SSRC that follows another on the same layer takes its
+// place: the publisher has begun anew.
+func (s *streams) open(m *answer.Media, rid string, ssrc uint32) (stream, bool) {
+	if old := s.track(m.MID, rid); old != nil {
+		if old.ssrc == ssrc {
+			return stream{track: old}, false
+		}
+		s.drop(old)
+	}
+	t := &Track{peer: s.peer, codecs: m.Codecs, ssrc: ssrc, stream: link.Stream{MID: m.MID, RID: rid, Video: m.Kind == answer.Video}}
+	for _, e := range m.Extensions {
+		switch e.URI {
+		case answer.ExtAudioLevel:
+			t.stream.AudioLevelID = e.ID
+		case answer.ExtDependency:
+			t.stream.DescriptorID = e.ID
+		}
+	}
+	s.tracks = append(s.tracks, t)
+	return stream{track: t}, true
+}
+
+// drop forgets a track whose place is taken. Packets of it that still come are dropped.
+func (s *streams) drop(old *Track) {
+	for i, t := range s.tracks {
+		if t == old {
+			s.tracks = append(s.tracks[:i], s.tracks[i+1:]...)
+			s.replaced = append(s.replaced, old)
+			break
+		}
+	}
+	for ssrc, known := range s.known {
+		if known.track == old {
+			s.known[ssrc] = stream{}
+		}
+	}
+}
+
+// codec of a payload type.
+func codecOf(codecs []answer.Codec, video bool, pt uint8) link.Codec {
+	for _, c := range codecs {
+		if c.PT == pt {
+			kind := "audio/"
+			if video {
+				kind = "video/"
+			}
+			return link.Codec{Mime: kind + strings.ToUpper(c.Name), Fmtp: c.Params, ClockRate: uint32(c.Clock)}
+		}
+	}
+	return link.Codec{}
+}
+
+// mediaType returns the payload type whose retransmissions come as pt.
+func mediaType(codecs []answer.Codec, pt uint8) (uint8, bool) {
+	for _, c := range codecs {
+		if c.RTX == pt && pt != 0 {
+			return c.PT, true
+		}
+	}
+	return 0, false
+}

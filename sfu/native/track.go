@@ -1,0 +1,127 @@
+package native
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/receive"
+	"github.com/turnout-rtc/turnout/sfu/report"
+)
+
+// maxEarly is how many packets wait for Start, which follows within milliseconds: a key frame of 4K.
+const maxEarly = 256
+
+// Track is one incoming stream.
+type Track struct {
+	// Set at construction, never changed.
+	stream link.Stream
+	ssrc   uint32
+	peer   *Peer
+
+	// Guarded by peer.mu.
+	codecs   []answer.Codec
+	unwrap   packet.Unwrapper
+	window   packet.Window
+	received report.Receiver
+
+	// handing is held while packets are handed to the sink, so that one goroutine does it at a time: a client that changes its
+	// address may for a moment arrive on two sockets.
+	handing sync.Mutex
+	sink    link.Sink // guarded by handing
+	early   [][]byte  // likewise; before there is a sink
+}
+
+// Stream says what the track is.
+func (t *Track) Stream() link.Stream { return t.stream }
+
+// Codec of a payload type.
+func (t *Track) Codec(payloadType uint8) link.Codec {
+	t.peer.mu.Lock()
+	defer t.peer.mu.Unlock()
+	return codecOf(t.codecs, t.stream.Video, payloadType)
+}
+
+// Start hands over what has come, and from now on what comes.
+func (t *Track) Start(s link.Sink) {
+	t.handing.Lock()
+	defer t.handing.Unlock()
+	t.sink = s
+	early := t.early
+	t.early = nil
+	if len(early) > 0 {
+		w := t.peer.host.take(time.Now())
+		s.Packets(w.Now, early, &w.Outlet)
+		t.peer.host.give(w)
+	}
+}
+
+func (t *Track) handOver(now time.Time, packets [][]byte, via *link.Outlet) {
+	t.handing.Lock()
+	defer t.handing.Unlock()
+	if t.sink != nil {
+		t.sink.Packets(now, packets, via)
+		return
+	}
+	for _, b := range packets {
+		if len(t.early) < maxEarly {
+			t.early = append(t.early, append([]byte(nil), b...))
+		}
+	}
+}
+
+// end tells the sink that nothing more comes.
+func (t *Track) end() {
+	t.handing.Lock()
+	s := t.sink
+	t.handing.Unlock()
+	if s != nil {
+		s.Ended()
+	}
+}
+
+// original turns a retransmission (RFC 4588 §4) into the packet that was lost, in place. ok is false for what carries none: a
+// browser probes for bandwidth with those.
+func original(b []byte, p *packet.Packet, ssrc uint32, payloadType uint8) ([]byte, bool) {
+	if len(p.Payload) < 2 {
+		return nil, false
+	}
+	header := len(b) - bodySize(b, p)
+	seq := [2]byte{p.Payload[0], p.Payload[1]}
+	copy(b[2:], b[:header])
+	b = b[2:]
+	b[1] = b[1]&0x80 | payloadType
+	b[2], b[3] = seq[0], seq[1]
+	binary.BigEndian.PutUint32(b[8:], ssrc)
+	return b, true
+}
+
+// bodySize is how many bytes of b follow its header: payload and padding.
+func bodySize(b []byte, p *packet.Packet) int {
+	padding := 0
+	if b[0]&0x20 != 0 {
+		padding = int(b[len(b)-1])
+	}
+	return len(p.Payload) + padding
+}
+
+// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).
+func (t *Track) RequestKeyFrame() error {
+	w := t.peer.host.take(time.Now())
+	defer t.peer.host.give(w)
+	return t.peer.sendRTCP(&w.Outlet, &rtcp.PictureLossIndication{SenderSSRC: feedbackSSRC, MediaSSRC: t.ssrc})
+}
+
+// RequestAgain sends a generic NACK (RFC 4585 §6.2.1).
+func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) error {
+	pairs := make([]rtcp.NackPair, 0, len(lost))
+	for _, l := range lost {
+		pairs = append(pairs, rtcp.NackPair{PacketID: l.ID, LostPackets: rtcp.PacketBitmap(l.Mask)})
+	}
+	return t.peer.sendRTCP(via, &rtcp.TransportLayerNack{SenderSSRC: feedbackSSRC, MediaSSRC: t.ssrc, Nacks: pairs})
+}
