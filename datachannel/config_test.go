@@ -43,6 +43,7 @@ func TestValidate(t *testing.T) {
 		"burst below a message":   {MessageBytes: 1 << 20, BurstBytes: 1 << 20},
 		"queue below a message":   {MessageBytes: 1 << 20, QueueBytes: 1 << 20, DocumentBytes: 1},
 		"large documents":         {DocumentBytes: 16 << 20},
+		"huge documents":          {DocumentBytes: 4 << 30, QueueBytes: 8 << 30},
 		"unknown relay":           {Relay: "never"},
 		"few messages in a queue": {QueueMessages: 100},
 		"too few for the largest": {MessageBytes: 64 << 20, BurstBytes: 1 << 30, QueueBytes: 1 << 30, QueueMessages: 2000},
