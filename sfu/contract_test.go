@@ -49,6 +49,7 @@ func contract() map[string]func(*testing.T) {
 		"KeyFrameIsAskedForUntilItComes":                testKeyFrameIsAskedForUntilItComes,
 		"DuplicatesOfAPublisherAreDropped":              testDuplicatesOfAPublisherAreDropped,
 		"SimulcastForwardsTheHighestLayerThatArrives":   testSimulcastForwardsTheHighestLayerThatArrives,
+		"RepeatsBeforeTheFirstPacketDoNotEndTheTrack":   testRepeatsBeforeTheFirstPacketDoNotEndTheTrack,
 		"SameOfferGetsTheSameAnswer":                    testSameOfferGetsTheSameAnswer,
 		"BadOffersAreRefusedWithoutEffect":              testBadOffersAreRefusedWithoutEffect,
 		"FirstOfferMayFailAndBeMended":                  testFirstOfferMayFailAndBeMended,

@@ -110,6 +110,11 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		count.drop(dropMalformed)
 		return
 	}
+	if !l.known(now, in.PayloadType, via) {
+		// Not numbered: a repeat by RTX that came before the first packet has no payload type yet, and the original follows.
+		count.drop(dropPayloadType)
+		return
+	}
 	if !l.fresh(&in, count) {
 		return
 	}
@@ -123,11 +128,6 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		count.drop(dropPaused)
 		return
 	}
-	if l.source == nil || l.source.payloadType != in.PayloadType {
-		l.carry(now, via) // what came before looks otherwise
-		negotiated := l.track.Codec(in.PayloadType)
-		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), in.PayloadType}
-	}
 	if clock := l.clock.Load(); clock != nil {
 		in.Clock = *clock
 	}
@@ -140,6 +140,20 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	}
 	l.current = p.observe(now, l, len(b))
 	l.run = append(l.run, in)
+}
+
+// known makes source that of a payload type, and says whether it was negotiated.
+func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
+	if l.source != nil && l.source.payloadType == payloadType {
+		return true
+	}
+	negotiated := l.track.Codec(payloadType)
+	if negotiated.Mime == "" {
+		return false
+	}
+	l.carry(now, via) // what came before looks otherwise
+	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	return true
 }
 
 // carry takes the run to the slots that show it.

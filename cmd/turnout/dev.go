@@ -38,7 +38,7 @@ func (c *devCommand) Run(p *process) error {
 	routes := map[string]http.Handler{
 		"GET /api/token": tokenDoor{key: key, secret: cfg.Signaling.Keys[key], anyHost: c.InsecureLAN},
 	}
-	return runServer(p.ctx, cfg, log, routes, func(s *server) error { return announce(p.stdout, s) })
+	return runServer(cfg, log, routes, func(s *server) error { return announce(p.stdout, s) })
 }
 
 // devData finds a directory that can be written to: the one asked for, or else the usual one, or else a temporary one.

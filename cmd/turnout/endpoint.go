@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,7 +38,10 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 	go func() {
 		defer close(e.done)
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("HTTP server stopped", "addr", addr, "err", err)
+			select {
+			case s.failed <- fmt.Errorf("the HTTP server on %s has stopped: %w", addr, err):
+			default: // another one has failed, too
+			}
 		}
 	}()
 	return nil

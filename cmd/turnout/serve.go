@@ -29,7 +29,7 @@ func (c *serveCommand) Run(p *process) error {
 	if err := keepSecrets(&cfg, log); err != nil {
 		return err
 	}
-	return runServer(p.ctx, cfg, log, nil, func(s *server) error {
+	return runServer(cfg, log, nil, func(s *server) error {
 		log.Info("serving", "version", version(), "listen", s.http[0].addr.String(), "media", mediaList(s), "turn", turnList(s))
 		return nil
 	})
@@ -44,7 +44,7 @@ func openDataIfNeeded(cfg Config) error {
 }
 
 // runServer serves until the first SIGINT or SIGTERM and then stops in good order; the second one stops it at once.
-func runServer(ctx context.Context, cfg Config, log *slog.Logger, routes map[string]http.Handler, announce func(*server) error) error {
+func runServer(cfg Config, log *slog.Logger, routes map[string]http.Handler, announce func(*server) error) (err error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -58,11 +58,11 @@ func runServer(ctx context.Context, cfg Config, log *slog.Logger, routes map[str
 		return err
 	}
 	select {
-	case <-ctx.Done():
+	case err = <-s.failed:
 	case got := <-signals:
 		log.Info("stopping", "signal", got.String(), "deadline", cfg.Shutdown)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.Shutdown)
 	defer cancel()
 	go func() {
 		select {
@@ -73,7 +73,7 @@ func runServer(ctx context.Context, cfg Config, log *slog.Logger, routes map[str
 		}
 	}()
 	s.drain(ctx)
-	return nil
+	return err
 }
 
 func newLogger(cfg LogConfig, w io.Writer) *slog.Logger {

@@ -16,13 +16,14 @@ import (
 
 // server is a running turnout. Set by open, never changed.
 type server struct {
-	cfg   Config
-	log   *slog.Logger
-	media *sfu.Engine
-	turn  *turn.Server // nil when it is turned off
-	rooms *signaling.Server
-	mux   *http.ServeMux
-	http  []*endpoint
+	cfg    Config
+	log    *slog.Logger
+	media  *sfu.Engine
+	turn   *turn.Server // nil when it is turned off
+	rooms  *signaling.Server
+	mux    *http.ServeMux
+	http   []*endpoint
+	failed chan error // of the HTTP server; room for one
 }
 
 // open builds a server from the ground up: media, TURN, rooms, and the HTTP server in front of them. routes are the
@@ -31,7 +32,7 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}
+	s := &server{cfg: cfg, log: log, mux: http.NewServeMux(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.close()

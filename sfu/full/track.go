@@ -1,6 +1,7 @@
 package full
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -67,7 +68,10 @@ func (t *Track) read(s link.Sink) {
 	one := make([][]byte, 1)
 	for {
 		n, _, err := t.remote.Read(buf)
-		if err != nil {
+		switch {
+		case errors.Is(err, webrtc.ErrCodecNotFound):
+			// The packet goes on, and is counted where it is dropped for its payload type.
+		case err != nil:
 			s.Ended()
 			return
 		}
@@ -76,10 +80,14 @@ func (t *Track) read(s link.Sink) {
 	}
 }
 
-// Codec of the packet read last.
-func (t *Track) Codec(uint8) link.Codec {
-	c := t.remote.Codec()
-	return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+// Codec of a payload type, the zero Codec if it was not negotiated.
+func (t *Track) Codec(payloadType uint8) link.Codec {
+	for _, c := range t.receiver.GetParameters().Codecs {
+		if uint8(c.PayloadType) == payloadType {
+			return link.Codec{Mime: c.MimeType, Fmtp: c.SDPFmtpLine, ClockRate: c.ClockRate}
+		}
+	}
+	return link.Codec{}
 }
 
 // RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).

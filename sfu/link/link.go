@@ -108,7 +108,8 @@ type Track interface {
 	Stream() Stream
 	// Start has the packets of the stream given to s. To be called once.
 	Start(s Sink)
-	// Codec of a packet handed to the sink, by its payload type. To be called from within Packets.
+	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
+	// within Packets.
 	Codec(payloadType uint8) Codec
 	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
 	RequestAgain(lost []receive.Pair, via *Outlet) error
