@@ -35,17 +35,22 @@ type layer struct {
 	requests keyframe.Requester
 
 	// Owned by Packets.
+	arrived arrived
+	source  *source      // of the packet read last
+	run     []forward.In // packets on their way, used again
+	current bool         // the layer is the one that is forwarded
+	out     forward.Out
+	scratch [link.MTU + scratchExtra]byte
+}
+
+// arrived is what is known of the packets of a stream so far.
+type arrived struct {
 	unwrap  packet.Unwrapper
 	window  packet.Window
 	highest uint64
 	losses  receive.Losses
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
-	source  *source        // of the packet read last
-	run     []forward.In   // packets on their way, used again
-	current bool           // the layer is the one that is forwarded
-	out     forward.Out
-	scratch [link.MTU + scratchExtra]byte
 }
 
 // source is how the packets of a layer look. It is replaced, never changed.
@@ -164,8 +169,8 @@ func (l *layer) carry(now time.Time, via *link.Outlet) {
 // fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
 // forwarded, they would use a sequence number twice, which breaks the encryption.
 func (l *layer) fresh(in *forward.In, count *counters) bool {
-	n := l.unwrap.Unwrap(in.Seq)
-	switch l.window.Check(n) {
+	n := l.arrived.unwrap.Unwrap(in.Seq)
+	switch l.arrived.window.Check(n) {
 	case packet.Duplicate:
 		count.drop(dropDuplicate)
 		return false
@@ -174,8 +179,8 @@ func (l *layer) fresh(in *forward.In, count *counters) bool {
 		return false
 	case packet.Fresh:
 	}
-	in.N, in.Newer = n, n > l.highest
-	l.highest = max(l.highest, n)
+	in.N, in.Newer = n, n > l.arrived.highest
+	l.arrived.highest = max(l.arrived.highest, n)
 	return true
 }
 
@@ -184,16 +189,16 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 	if l.ring == nil {
 		return
 	}
-	l.losses.Packet(now, n)
-	if !l.losses.Pending() {
+	l.arrived.losses.Packet(now, n)
+	if !l.arrived.losses.Pending() {
 		return
 	}
-	if l.asked = l.losses.Ask(now, l.asked[:0]); len(l.asked) == 0 {
+	if l.arrived.asked = l.arrived.losses.Ask(now, l.arrived.asked[:0]); len(l.arrived.asked) == 0 {
 		return
 	}
-	l.pairs = receive.Pairs(l.asked, l.pairs[:0])
-	if err := l.track.RequestAgain(l.pairs, via); err == nil {
-		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.asked)))
+	l.arrived.pairs = receive.Pairs(l.arrived.asked, l.arrived.pairs[:0])
+	if err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.arrived.asked)))
 	}
 }
 
