@@ -19,8 +19,8 @@ func TestDefaultsAreWhatTheTagsAndThePageSay(t *testing.T) {
 	for _, v := range []reflect.Value{reflect.ValueOf(c), reflect.ValueOf(c.TLS), reflect.ValueOf(c.Relay), reflect.ValueOf(c.Limits)} {
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			key, want, has := f.Tag.Get("yaml"), "", false
-			if want, has = f.Tag.Lookup("default"); has {
+			key := f.Tag.Get("yaml")
+			if want, has := f.Tag.Lookup("default"); has {
 				checkDefault(t, key, want, v.Field(i))
 			}
 			if f.Type.Kind() != reflect.Struct && !strings.Contains(string(page), key+"`") {
