@@ -18,9 +18,6 @@ type generator struct{ sock *socket }
 
 func (g generator) Validate() error { return nil }
 
-// attrEvenPort is EVEN-PORT of RFC 8656 §18.6.
-const attrEvenPort = 0x0018
-
 var (
 	errNoFamily = errors.New("this machine has no address of the wanted family")
 	errNoTCP    = errors.New("TCP allocations (RFC 6062) are not offered")
@@ -98,33 +95,49 @@ func (g generator) open(ip netip.Addr, c pion.AllocateListenerConfig) (*relay, e
 	return r, nil
 }
 
-// probe finds an even port for pion.
+// probe finds an even port for pion, and when the client wants the next one too (EVEN-PORT with the R bit, RFC 8656 §18.6),
+// one whose neighbour is free as well. Both stay reserved for the requests that will name them.
 func (g generator) probe(ip netip.Addr) (net.PacketConn, net.Addr, error) {
-	s, step := g.sock, 1
-	if frame.Has(s.req.raw, attrEvenPort) {
-		step = 2
-	}
+	s := g.sock
+	pair := frame.EvenPortPair(s.req.raw)
 	var conn *net.UDPConn
-	port, err := s.srv.ports.take(0, step, func(port int) (err error) {
-		conn, err = openRelay(ip, port)
+	port, err := s.srv.ports.take(0, 2, func(port int) (err error) {
+		if conn, err = openRelay(ip, port); err != nil || !pair {
+			return err
+		}
+		if err = s.srv.ports.claim(port+1, false, func(next int) error { return tryRelay(ip, next) }); err != nil {
+			_ = conn.Close()
+		}
 		return err
 	})
 	if err != nil {
 		s.srv.count.refuse(limitPorts)
 		return nil, nil, err
 	}
-	return probe{conn, func() { s.srv.ports.release(port) }}, conn.LocalAddr(), nil
+	if pair {
+		s.srv.ports.reserve(port + 1)
+	}
+	return probe{conn, func() { s.srv.ports.reserve(port) }}, conn.LocalAddr(), nil
+}
+
+// tryRelay says whether a relay could be opened.
+func tryRelay(ip netip.Addr, port int) error {
+	conn, err := openRelay(ip, port)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // probe is a relay socket that only shows that its port is free.
 type probe struct {
 	*net.UDPConn
-	release func()
+	closed func()
 }
 
 func (p probe) Close() error {
 	err := p.UDPConn.Close()
-	p.release()
+	p.closed()
 	return err
 }
 

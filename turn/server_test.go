@@ -113,7 +113,7 @@ func testOnlyTheMediaAddressIsReachable(t *testing.T, cfg Config) {
 		}
 		_ = relay.Close()
 	}
-	if d := s.Stats().Denied; d["private"] != 2 || d["loopback"] == 0 {
+	if d := s.Stats().Denied; d["private"] < 2 || d["loopback"] == 0 {
 		t.Errorf("denied %v", d)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // sinks are sockets that nobody reads: what is sent to them costs the sender and nobody else.
@@ -80,6 +81,7 @@ func BenchmarkReceive(b *testing.B) {
 						}
 						_ = w.Flush()
 						b.StartTimer()
+						_ = dst.conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // a packet that is lost ends it
 						for got := 0; got < k; {
 							n, err := dst.Read(in)
 							if err != nil {

@@ -40,26 +40,33 @@ func (p portableSender) send(arena []byte, bursts []burst) error {
 }
 
 // deadline bounds how long a run of datagrams may wait for a full kernel buffer. Socket.waits is held while it lives.
+//
+// One that has passed also fails a write that nothing stands in the way of, when this goroutine was not run for a while.
+// So a datagram that fails is tried again with a new one; if it fails again the buffer is full, and the rest is dropped.
 type deadline struct {
-	sock    *Socket
-	renewed bool
+	sock  *Socket
+	again int // times it may still be renewed
 }
+
+// renewals are what a processor with ten others waiting for it needs in one flush.
+const renewals = 8
 
 func (s *Socket) newDeadline() deadline {
 	_ = s.conn.SetWriteDeadline(s.cfg.waitUntil())
-	return deadline{sock: s}
+	return deadline{sock: s, again: renewals}
 }
 
-// write sends one datagram and counts it. A deadline that has passed fails a write that nothing stood in the way of, if
-// this goroutine was not run for a while: one is always tried again.
+// write sends one datagram and counts it.
 func (d *deadline) write(b []byte, to netip.AddrPort) error {
 	c := d.sock.count
 	_, err := d.sock.conn.WriteToUDPAddrPort(b, to)
-	if errors.Is(err, os.ErrDeadlineExceeded) && !d.renewed {
+	if errors.Is(err, os.ErrDeadlineExceeded) && d.again > 0 {
 		c.blockedTimes.Add(1)
-		d.renewed = true
+		d.again--
 		_ = d.sock.conn.SetWriteDeadline(d.sock.cfg.waitUntil())
-		_, err = d.sock.conn.WriteToUDPAddrPort(b, to)
+		if _, err = d.sock.conn.WriteToUDPAddrPort(b, to); errors.Is(err, os.ErrDeadlineExceeded) {
+			d.again = 0
+		}
 	}
 	switch {
 	case err == nil:

@@ -116,10 +116,12 @@ func PeerAddress(b []byte) (netip.AddrPort, bool) {
 	return address(v, b)
 }
 
-// Has says whether the STUN message b has an attribute of a kind.
-func Has(b []byte, kind uint16) bool {
-	_, ok := attribute(b, kind)
-	return ok
+const attrEvenPort = 0x0018
+
+// EvenPortPair says whether b wants an even port and its neighbour reserved: EVEN-PORT with the R bit (RFC 8656 §18.6).
+func EvenPortPair(b []byte) bool {
+	v, ok := attribute(b, attrEvenPort)
+	return ok && len(v) > 0 && v[0]&0x80 != 0
 }
 
 // address decodes an XOR-address (RFC 8489 §14.2); the key is the magic cookie and the transaction id of message.

@@ -54,10 +54,25 @@ func TestSendIsReadAsOthersWriteIt(t *testing.T) {
 			if got, ok := PeerAddress(b); !ok || got != want {
 				t.Errorf("PeerAddress: %v, %v", got, ok)
 			}
-			if !Has(b, uint16(stun.AttrDontFragment)) || Has(b, 0x0018) {
-				t.Error("Has is wrong")
-			}
 		}
+	}
+}
+
+func TestRequestsSayWhatTheyWant(t *testing.T) {
+	bind := stun.NewType(stun.MethodChannelBind, stun.ClassRequest)
+	if n := ChannelNumber(build(t, bind, raw{stun.AttrChannelNumber, []byte{0x40, 7, 0, 0}})); n != 0x4007 {
+		t.Errorf("channel %x", n)
+	}
+	for _, c := range []struct {
+		value []byte
+		want  bool
+	}{{nil, false}, {[]byte{0}, false}, {[]byte{0x80}, true}, {[]byte{0x7f}, false}} {
+		if got := EvenPortPair(build(t, bind, raw{stun.AttrEvenPort, c.value})); got != c.want {
+			t.Errorf("EVEN-PORT %v: %v", c.value, got)
+		}
+	}
+	if ChannelNumber(build(t, bind)) != 0 || EvenPortPair(build(t, bind)) {
+		t.Error("found what is not there")
 	}
 }
 
@@ -221,6 +236,7 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		PeerAddress(b)
-		Has(b, 0x0018)
+		EvenPortPair(b)
+		ChannelNumber(b)
 	})
 }
