@@ -57,12 +57,12 @@ func (t *Transport) open(s *sctp.Stream) {
 	}
 	_ = s.SetReadDeadline(time.Now().Add(opening))
 	dc, err := datachannel.Server(s, &datachannel.Config{LoggerFactory: quiet{}})
+	_ = s.SetReadDeadline(time.Time{}) // also after an error: a goroutine of sctp's waits for the deadline
 	if err != nil {
 		_ = s.Close()
 		t.countChannel(-1)
 		return
 	}
-	_ = s.SetReadDeadline(time.Time{})
 	s.SetDefaultPayloadType(sctp.PayloadTypeWebRTCBinary)
 	c := &Channel{transport: t, dc: dc, drained: make(chan struct{}, 1), done: make(chan struct{}), ready: make(chan struct{})}
 	c.end = sync.OnceFunc(func() { close(c.done) })
