@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/turnout-rtc/turnout/cmd/turnout/front"
 )
 
 // endpoint is one address that HTTP is served on.
@@ -20,6 +22,12 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 	if err != nil {
 		return explain(err, flag, flag)
 	}
+	s.serve(listener, h)
+	return nil
+}
+
+// serve serves HTTP on what listener accepts.
+func (s *server) serve(listener net.Listener, h http.Handler) {
 	e := &endpoint{
 		addr: listener.Addr(),
 		done: make(chan struct{}),
@@ -30,6 +38,7 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 			WriteTimeout:      60 * time.Second, // the app over a slow line
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10, // a token is in the header
+			ConnContext:       front.ConnContext,
 			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		},
 	}
@@ -37,10 +46,9 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 	go func() {
 		defer close(e.done)
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("HTTP server stopped", "addr", addr, "err", err)
+			s.log.Error("HTTP server stopped", "addr", e.addr.String(), "err", err)
 		}
 	}()
-	return nil
 }
 
 func (e *endpoint) close() {
