@@ -53,6 +53,7 @@ type client struct {
 	events    chan sfu.Event
 	audio     chan received
 	video     chan received
+	reports   chan *rtcp.SenderReport
 	rev       int
 
 	mu   sync.Mutex
@@ -107,7 +108,7 @@ func join(t *testing.T, r *sfu.Router, audio, video int, codecs ...string) *clie
 // joinOver is join with the network types of the client, nil for all.
 func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio, video int, codecs []string) *client {
 	t.Helper()
-	c := &client{t: t, events: make(chan sfu.Event, 256), audio: make(chan received, 8192), video: make(chan received, 8192)}
+	c := &client{t: t, events: make(chan sfu.Event, 256), audio: make(chan received, 8192), video: make(chan received, 8192), reports: make(chan *rtcp.SenderReport, 64)}
 	var err error
 	if c.transport, err = r.NewTransport(t.Name(), func(e sfu.Event) { c.events <- e }); err != nil {
 		t.Fatal(err)
@@ -119,6 +120,7 @@ func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio,
 	c.addSlots(webrtc.RTPCodecTypeAudio, audio)
 	c.addSlots(webrtc.RTPCodecTypeVideo, video)
 	c.pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		go c.readReports(receiver)
 		to := c.video
 		if track.Kind() == webrtc.RTPCodecTypeAudio {
 			to = c.audio
@@ -144,6 +146,24 @@ func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio,
 	return c
 }
 
+// readReports collects sender reports until the PeerConnection is closed.
+func (c *client) readReports(receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if r, ok := p.(*rtcp.SenderReport); ok {
+				select {
+				case c.reports <- r:
+				default:
+				}
+			}
+		}
+	}
+}
+
 func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, codecs []string) *webrtc.PeerConnection {
 	t.Helper()
 	m := &webrtc.MediaEngine{}
@@ -166,6 +186,9 @@ func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, c
 	}
 	i := &interceptor.Registry{}
 	i.Add(&lossy{c: c})
+	if err := webrtc.ConfigureTWCCHeaderExtensionSender(m, i); err != nil {
+		t.Fatal(err)
+	}
 	if err := webrtc.ConfigureNack(m, i); err != nil {
 		t.Fatal(err)
 	}
@@ -312,8 +335,7 @@ func (c *client) receive(from chan received, condition func(received) bool) rece
 type camera struct {
 	stop func()
 
-	mu   sync.Mutex
-	plis int // guarded by mu
+	feedback chan rtcp.Packet // reports and transport-wide feedback
 }
 
 // vp8 makes the payload of one packet of a VP8 frame with a 15-bit picture id.
@@ -329,7 +351,7 @@ func vp8(picture uint16, first, key bool, body byte) []byte {
 }
 
 func (c *client) startCamera(track *webrtc.TrackLocalStaticRTP, tr *webrtc.RTPTransceiver, body byte) *camera {
-	cam := &camera{}
+	cam := &camera{feedback: make(chan rtcp.Packet, 256)}
 	keys := make(chan struct{}, 16)
 	done := make(chan struct{})
 	var running sync.WaitGroup
@@ -342,12 +364,15 @@ func (c *client) startCamera(track *webrtc.TrackLocalStaticRTP, tr *webrtc.RTPTr
 				return
 			}
 			for _, p := range packets {
-				if _, ok := p.(*rtcp.PictureLossIndication); ok {
-					cam.mu.Lock()
-					cam.plis++
-					cam.mu.Unlock()
+				switch p.(type) {
+				case *rtcp.PictureLossIndication:
 					select {
 					case keys <- struct{}{}:
+					default:
+					}
+				case *rtcp.ReceiverReport, *rtcp.TransportLayerCC:
+					select {
+					case cam.feedback <- p:
 					default:
 					}
 				}

@@ -31,6 +31,9 @@ func iceOf(t *testing.T) string {
 
 func contract() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
+		"FloodOfNACKsIsBounded":                         testFloodOfNACKsIsBounded,
+		"GarbageIsCarriedOrDroppedAndNothingElse":       testGarbageIsCarriedOrDroppedAndNothingElse,
+		"EveryoneIsToldWhatArrives":                     testEveryoneIsToldWhatArrives,
 		"LostPacketsComeBackByRTX":                      testLostPacketsComeBackByRTX,
 		"PacketsLostOnTheWayInComeBack":                 testPacketsLostOnTheWayInComeBack,
 		"SlotsGrowWhenTheyRunOut":                       testSlotsGrowWhenTheyRunOut,

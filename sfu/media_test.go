@@ -1,9 +1,11 @@
 package sfu_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -105,6 +107,97 @@ func testPacketsLostOnTheWayInComeBack(t *testing.T) {
 	}
 	if s := e.Stats(); s.AskedAgain < 20 || s.AskedAgain > 100 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func testEveryoneIsToldWhatArrives(t *testing.T) {
+	_, cam, p, sub := pair(t, newEngine(t).NewRouter("room"), 'x', 1)
+	sub.transport.Subscribe(p)
+	packet := sub.receive(sub.video, nil)
+	told := map[string]bool{}
+	for deadline := time.After(patience); !told["arrivals"] || !told["reception"]; {
+		select {
+		case f := <-cam.feedback:
+			switch f := f.(type) {
+			case *rtcp.TransportLayerCC:
+				told["arrivals"] = f.PacketStatusCount > 0 && len(f.RecvDeltas) > 0
+			case *rtcp.ReceiverReport:
+				for _, r := range f.Reports {
+					told["reception"] = told["reception"] || r.LastSequenceNumber > 65500 && r.FractionLost < 128
+				}
+			}
+		case <-deadline:
+			t.Fatalf("the publisher was told %v", told)
+		}
+	}
+	select {
+	case r := <-sub.reports:
+		latest := sub.receive(sub.video, func(received) bool { return len(sub.video) == 0 })
+		// The report and the packet are of about the same time.
+		if d := int32(latest.Timestamp - r.RTPTime); r.SSRC != packet.SSRC || d > 5*90000 || d < -5*90000 || r.PacketCount == 0 {
+			t.Errorf("report %v, packet %v", r, latest.Packet)
+		}
+	case <-time.After(patience):
+		t.Fatal("no sender report came")
+	}
+}
+
+func testFloodOfNACKsIsBounded(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p, sub := pair(t, r, 'x', 1)
+	other := join(t, r, 0, 1)
+	other.negotiate(nil)
+	other.connected()
+	other.transport.Subscribe(p)
+	sub.transport.Subscribe(p)
+	at := sub.receive(sub.video, nil)
+	for i := range 1000 {
+		n := &rtcp.TransportLayerNack{MediaSSRC: at.SSRC}
+		for j := range 5 {
+			n.Nacks = append(n.Nacks, rtcp.NackPair{PacketID: at.SequenceNumber + uint16(17*(i+j)), LostPackets: 0xffff})
+		}
+		if err := sub.pc.WriteRTCP([]rtcp.Packet{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poll(t, e, "the flood does not arrive", func(s sfu.Stats) bool { return s.NACKs > 10_000 })
+	if s := e.Stats(); s.Retransmitted > 3*s.PacketsOut {
+		t.Errorf("%d packets were sent again, after %d", s.Retransmitted, s.PacketsOut)
+	}
+	for len(other.video) > 0 {
+		<-other.video
+	}
+	other.receive(other.video, of('x'))
+}
+
+func testGarbageIsCarriedOrDroppedAndNothingElse(t *testing.T) {
+	r := newEngine(t).NewRouter("room")
+	_, _, good, sub := pair(t, r, 'x', 2)
+	bad := join(t, r, 0, 0)
+	track, tr := bad.publish(webrtc.MimeTypeVP8)
+	a := bad.negotiate(announce(tr, "bad"))
+	bad.connected()
+	sub.transport.Subscribe(good)
+	sub.transport.Subscribe(a.Published[0])
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 3000 {
+		p := &rtp.Packet{Header: rtp.Header{
+			Version: 2, SequenceNumber: uint16(rng.Uint32()) >> rng.IntN(16), Timestamp: rng.Uint32(), Marker: rng.IntN(2) == 0,
+		}, Payload: make([]byte, rng.IntN(12))}
+		for i := range p.Payload {
+			p.Payload[i] = byte(rng.Uint32())
+		}
+		if rng.IntN(4) == 0 {
+			_ = p.SetExtension(uint8(1+rng.IntN(14)), []byte{byte(rng.Uint32()), byte(rng.Uint32())})
+		}
+		_ = track.WriteRTP(p)
+	}
+	for len(sub.video) > 0 {
+		<-sub.video
+	}
+	for range 50 {
+		sub.receive(sub.video, of('x'))
 	}
 }
 

@@ -20,7 +20,7 @@ type slot struct {
 	count  *counters
 
 	open  atomic.Bool // the client has applied the answer and is connected
-	again resender    // owned by the goroutine that reads feedback
+	again *resender   // owned by the goroutine that reads feedback; made when first needed
 
 	mu      sync.Mutex
 	shows   *Publication      // guarded by mu, like all below
@@ -47,7 +47,6 @@ func newSlot(s Slot, sender link.Sender, rev int, count *counters) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: count,
 		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		again:  resender{seq: uint16(rand.Uint32())},                      //nolint:gosec // likewise
 	}
 }
 
@@ -201,7 +200,10 @@ func (s *slot) Nacked(seq uint16, via *link.Outlet) {
 		s.count.drop(dropRTXNone)
 		return
 	}
-	a := &s.again
+	if s.again == nil {
+		s.again = &resender{seq: uint16(rand.Uint32())}
+	}
+	a := s.again
 	raw, ok := sent.Packet(a.raw[:0])
 	if !ok || a.packet.Parse(raw) != nil {
 		s.count.drop(dropRTXUnknown)

@@ -1,12 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+// For a machine that has much else to do; no test waits for time to pass.
+const testTimeout = 60_000;
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'client', root: 'client', include: ['test/**/*.test.ts'] } },
+      { test: { name: 'client', root: 'client', testTimeout, include: ['test/**/*.test.ts'] } },
       {
         resolve: { conditions: ['turnout-source'] },
-        test: { name: 'app', root: 'app', include: ['test/**/*.test.ts', 'test/**/*.test.tsx'], environment: 'happy-dom' },
+        test: { name: 'app', root: 'app', testTimeout, include: ['test/**/*.test.ts', 'test/**/*.test.tsx'], environment: 'happy-dom' },
       },
     ],
   },

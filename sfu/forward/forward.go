@@ -66,10 +66,8 @@ const (
 
 // Rewriter is the outgoing RTP stream of one slot. It is made by NewRewriter and has one owner.
 type Rewriter struct {
-	live bool   // cur is being sent
-	wait bool   // next waits for a key frame
-	cur  stream // what is sent now
-	next *Format
+	cur  *stream // what is sent now, nil for nothing
+	next *Format // what waits for a key frame, nil for nothing
 
 	started bool
 	n       uint64 // highest sequence number sent, unwrapped
@@ -88,18 +86,18 @@ func NewRewriter(seq uint16, timestamp uint32) *Rewriter {
 // Switch shows another source from its next key frame on; until then the present one goes on. A switch to the source that is
 // shown already starts it anew, after a pause of its publisher's.
 func (r *Rewriter) Switch(f Format) {
-	if r.live && r.cur.Source == f.Source {
-		r.live = false
+	if r.cur != nil && r.cur.Source == f.Source {
+		r.cur = nil
 	}
-	r.wait, r.next = true, &f
+	r.next = &f
 }
 
 // Stop shows nothing any more.
-func (r *Rewriter) Stop() { r.live, r.wait = false, false }
+func (r *Rewriter) Stop() { r.cur, r.next = nil, nil }
 
 // Waiting returns the source whose key frame is waited for, 0 for none.
 func (r *Rewriter) Waiting() SourceID {
-	if !r.wait {
+	if r.next == nil {
 		return 0
 	}
 	return r.next.Source
@@ -108,14 +106,14 @@ func (r *Rewriter) Waiting() SourceID {
 // Forward turns in, a packet of source, into the packet to send. What has to be changed in the payload is changed in a copy
 // appended to scratch.
 func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byte) (Sent, Out, Verdict) {
-	if r.wait && source == r.next.Source {
+	if r.next != nil && source == r.next.Source {
 		if in.Key && in.Newer {
 			r.begin(now, in)
 		} else {
 			return Sent{}, Out{}, NoKey
 		}
 	}
-	if !r.live || source != r.cur.Source {
+	if r.cur == nil || source != r.cur.Source {
 		return Sent{}, Out{}, NotShown
 	}
 	if r.leaveOut(in) {
@@ -159,7 +157,6 @@ func (r *Rewriter) leaveOut(in *In) bool {
 
 // begin makes next the source that is shown, with in as its first packet.
 func (r *Rewriter) begin(now time.Time, in *In) {
-	r.live, r.wait = true, false
 	ts := r.ts
 	if r.started {
 		step := uint32(0)
@@ -168,7 +165,8 @@ func (r *Rewriter) begin(now time.Time, in *In) {
 		}
 		ts += max(step, 1)
 	}
-	r.cur = stream{Format: r.next, numbers: newRanges(in.N, r.n+1), tsDelta: ts - in.Timestamp}
+	r.cur = &stream{Format: r.next, numbers: newRanges(in.N, r.n+1), tsDelta: ts - in.Timestamp}
+	r.next = nil
 }
 
 // count fills in the picture counters of s.

@@ -131,7 +131,7 @@ func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.transport = t
+	p.transport, p.wire = t, t
 	h.mu.Lock()
 	h.peers[t] = p
 	h.mu.Unlock()

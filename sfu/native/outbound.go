@@ -8,10 +8,17 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
+	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
 )
 
 // srtpExtra is what encryption adds at most: an authentication tag of 16 bytes, and 4 for the index of SRTCP.
 const srtpExtra = 20
+
+// wire is what sending needs of a transport.
+type wire interface {
+	Keys() (srtpkeys.Keys, bool)
+	Path() (lite.Path, bool)
+}
 
 // outbound encrypts what is sent to one peer. There is one context for all of it: two that encrypt with one key would repeat a
 // nonce, which breaks GCM.
@@ -22,7 +29,7 @@ type outbound struct {
 }
 
 // ready makes the context as soon as there are keys. mu is held.
-func (o *outbound) ready(t *lite.Transport) bool {
+func (o *outbound) ready(t wire) bool {
 	if o.ctx != nil {
 		return true
 	}
@@ -46,7 +53,7 @@ type place struct {
 }
 
 // place returns room for n bytes and what encryption adds.
-func (o *outbound) place(t *lite.Transport, n int, via *link.Outlet) (place, error) {
+func (o *outbound) place(t wire, n int, via *link.Outlet) (place, error) {
 	path, ok := t.Path()
 	if !ok {
 		return place{}, link.ErrNotSending
@@ -73,13 +80,13 @@ func (p *place) send(b []byte) {
 }
 
 // rtcp encrypts and sends a compound packet.
-func (o *outbound) rtcp(t *lite.Transport, b []byte, via *link.Outlet) error {
+func (o *outbound) rtcp(t wire, b []byte, via *link.Outlet) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.rtcpLocked(t, b, via)
 }
 
-func (o *outbound) rtcpLocked(t *lite.Transport, b []byte, via *link.Outlet) error {
+func (o *outbound) rtcpLocked(t wire, b []byte, via *link.Outlet) error {
 	if !o.ready(t) {
 		return link.ErrNotSending
 	}

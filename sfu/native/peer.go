@@ -37,6 +37,7 @@ type Peer struct {
 	host      *Host
 	on        link.Handlers
 	transport *lite.Transport
+	wire      wire // transport, but in tests
 	out       outbound
 
 	mu sync.Mutex
@@ -119,7 +120,13 @@ func (p *Peer) receive(now time.Time, r *lite.Received, w *porter) {
 	}
 	p.mu.Lock()
 	t, b, isNew := p.open(now, r.Packet.Data)
+	replaced := p.streams.replaced
+	p.streams.replaced = nil
 	p.mu.Unlock()
+	for _, old := range replaced {
+		w.handOver()
+		old.end()
+	}
 	if isNew {
 		p.on.Track(t)
 	}
@@ -279,7 +286,7 @@ func (p *Peer) feedback(now time.Time, w *porter) {
 		_ = p.sendRTCP(&w.Outlet, packets...) // the next report says it all again
 	}
 	if arrivals != nil {
-		_ = p.out.rtcp(p.transport, finishTransportFeedback(arrivals), &w.Outlet)
+		_ = p.out.rtcp(p.wire, finishTransportFeedback(arrivals), &w.Outlet)
 	}
 }
 
@@ -334,5 +341,5 @@ func (p *Peer) sendRTCP(via *link.Outlet, packets ...rtcp.Packet) error {
 	if err != nil {
 		return err
 	}
-	return p.out.rtcp(p.transport, b, via)
+	return p.out.rtcp(p.wire, b, via)
 }

@@ -119,11 +119,11 @@ func (s *Sender) SendRTX(o *forward.Out, via *link.Outlet) error {
 // write puts the packet where it is sent from, and encrypts it there. peer.out.mu is held.
 func (s *Sender) write(ssrc uint32, o *forward.Out, via *link.Outlet) error {
 	out := &s.peer.out
-	if !out.ready(s.peer.transport) {
+	if !out.ready(s.peer.wire) {
 		return link.ErrNotSending
 	}
 	most := headerSize + 4 + maxExtensions*(2+maxOneByte) + len(o.Descriptor) + 4 + len(o.Payload)
-	p, err := out.place(s.peer.transport, most, via)
+	p, err := out.place(s.peer.wire, most, via)
 	if err != nil {
 		return err
 	}
@@ -204,5 +204,5 @@ func (s *Sender) senderReport(via *link.Outlet) error {
 	if err != nil {
 		return err
 	}
-	return s.peer.out.rtcpLocked(s.peer.transport, b, via)
+	return s.peer.out.rtcpLocked(s.peer.wire, b, via)
 }

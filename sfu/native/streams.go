@@ -23,6 +23,7 @@ type streams struct {
 	transport uint8
 	known     map[uint32]stream
 	tracks    []*Track
+	replaced  []*Track // whose sinks are to be told
 }
 
 // stream is what an SSRC carries.
@@ -193,6 +194,7 @@ func (s *streams) drop(old *Track) {
 	for i, t := range s.tracks {
 		if t == old {
 			s.tracks = append(s.tracks[:i], s.tracks[i+1:]...)
+			s.replaced = append(s.replaced, old)
 			break
 		}
 	}

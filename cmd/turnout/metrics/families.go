@@ -53,29 +53,42 @@ func values() []value {
 
 type labelled struct {
 	name, help, label string
+	kind              prometheus.ValueType
 	from              func(Snapshot) map[string]uint64
 }
 
-// counters are the families with one sample for each of a fixed small set of labels.
-func counters() []labelled {
+// labels are the families with one sample for each of a fixed small set of labels.
+func labels() []labelled {
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	return []labelled{
-		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
-		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
-		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
-		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
-		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
-		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},
-		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
-		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
-		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},
-		{"turnout_turn_dropped_total", "Datagrams that TURN dropped, by reason.", "reason", func(s Snapshot) map[string]uint64 { return s.TURN.Dropped }},
-		{"turnout_turn_relayed_packets_total", "Datagrams relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
+		{"turnout_turn_transport_allocations", "TURN allocations now, by the client's transport.", "transport", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsBy) }},
+		{"turnout_turn_auth_total", "TURN requests with credentials, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Auth }},
+		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
+		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
+		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
+		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
+		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
+		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},
+		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
+		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
+		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},
+		{"turnout_turn_dropped_total", "Datagrams that TURN dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Dropped }},
+		{"turnout_turn_relayed_packets_total", "Datagrams relayed, up from clients or down to them.", "direction", counter, func(s Snapshot) map[string]uint64 {
 			return map[string]uint64{"up": s.TURN.Up.Packets, "down": s.TURN.Down.Packets}
 		}},
-		{"turnout_turn_relayed_bytes_total", "Payload bytes relayed, up from clients or down to them.", "direction", func(s Snapshot) map[string]uint64 {
+		{"turnout_turn_relayed_bytes_total", "Payload bytes relayed, up from clients or down to them.", "direction", counter, func(s Snapshot) map[string]uint64 {
 			return map[string]uint64{"up": s.TURN.Up.Bytes, "down": s.TURN.Down.Bytes}
 		}},
 	}
+}
+
+// unsigned has what is never below zero as such.
+func unsigned(m map[string]int64) map[string]uint64 {
+	counts := make(map[string]uint64, len(m))
+	for k, n := range m {
+		counts[k] = uint64(max(n, 0))
+	}
+	return counts
 }
 
 // byText has the labels of another type as text.

@@ -43,9 +43,9 @@ func registry(version string, read func() Snapshot) *prometheus.Registry {
 
 // collector turns a Snapshot into samples. Set at construction, never changed.
 type collector struct {
-	read     func() Snapshot
-	values   []described[func(Snapshot) float64]
-	counters []described[func(Snapshot) map[string]uint64]
+	read   func() Snapshot
+	values []described[func(Snapshot) float64]
+	labels []described[func(Snapshot) map[string]uint64]
 }
 
 // described is a metric family and where its samples come from.
@@ -60,9 +60,9 @@ func newCollector(read func() Snapshot) *collector {
 	for _, v := range values() {
 		c.values = append(c.values, described[func(Snapshot) float64]{prometheus.NewDesc(v.name, v.help, nil, nil), v.kind, v.from})
 	}
-	for _, r := range counters() {
+	for _, r := range labels() {
 		desc := prometheus.NewDesc(r.name, r.help, []string{r.label}, nil)
-		c.counters = append(c.counters, described[func(Snapshot) map[string]uint64]{desc, prometheus.CounterValue, r.from})
+		c.labels = append(c.labels, described[func(Snapshot) map[string]uint64]{desc, r.kind, r.from})
 	}
 	return c
 }
@@ -72,7 +72,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, v := range c.values {
 		ch <- v.desc
 	}
-	for _, r := range c.counters {
+	for _, r := range c.labels {
 		ch <- r.desc
 	}
 }
@@ -83,7 +83,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, v := range c.values {
 		ch <- prometheus.MustNewConstMetric(v.desc, v.kind, v.from(now))
 	}
-	for _, r := range c.counters {
+	for _, r := range c.labels {
 		for reason, n := range r.from(now) {
 			ch <- prometheus.MustNewConstMetric(r.desc, r.kind, float64(n), reason)
 		}

@@ -67,7 +67,7 @@ func TestEveryCounterOfEveryPlaneIsShown(t *testing.T) {
 			field.SetUint(mark)
 		case reflect.Map:
 			field.Set(reflect.MakeMap(field.Type()))
-			field.SetMapIndex(reflect.ValueOf("reason").Convert(field.Type().Key()), reflect.ValueOf(uint64(mark)))
+			field.SetMapIndex(reflect.ValueOf("reason").Convert(field.Type().Key()), reflect.ValueOf(mark).Convert(field.Type().Elem()))
 		default:
 			t.Fatalf("%s has a kind that cannot be shown", path)
 		}
@@ -94,7 +94,7 @@ func shows(s Snapshot, mark float64) bool {
 			return true
 		}
 	}
-	for _, r := range counters() {
+	for _, r := range labels() {
 		for _, n := range r.from(s) {
 			if float64(n) == mark {
 				return true

@@ -33,8 +33,21 @@ afterEach(() => {
 async function show(element: ReactElement): Promise<void> {
   await act(async () => {
     root.render(element);
-    await new Promise((done) => setTimeout(done, 20));
+    await Promise.resolve();
   });
+}
+
+/** Lets the page go on until what is looked for holds. */
+async function until(holds: () => unknown): Promise<void> {
+  for (const end = Date.now() + 20_000; ;) {
+    try {
+      holds();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await act(() => new Promise((done) => setTimeout(done, 5)));
+  }
 }
 
 function find(testid: string): HTMLElement {
@@ -55,7 +68,7 @@ async function type(testid: string, text: string): Promise<void> {
 async function press(testid: string): Promise<void> {
   await act(async () => {
     find(testid).click();
-    await new Promise((done) => setTimeout(done, 20));
+    await Promise.resolve();
   });
 }
 
@@ -78,7 +91,7 @@ describe('the lobby', () => {
     await type('room-input', 'Team standup');
     await press('enter');
     expect(window.location.pathname).toBe('/r/Team-standup');
-    find('name-input');
+    await until(() => find('name-input'));
   });
 
   test('remembers the last room', async () => {
@@ -91,8 +104,8 @@ describe('the lobby', () => {
 describe('before a call', () => {
   test('without devices one is told so, and can go on', async () => {
     await app('/r/standup');
+    await until(() => expect(find('note').textContent).toContain('You can still join'));
     await accessible();
-    expect(find('note').textContent).toContain('You can still join');
     expect(find('join')).toHaveProperty('disabled', true);
     await type('name-input', 'Ada');
     expect(find('join')).toHaveProperty('disabled', false);
@@ -101,7 +114,7 @@ describe('before a call', () => {
   test('without permission one is told how to give it', async () => {
     media.getUserMedia.mockImplementation(() => Promise.reject(new DOMException('no', 'NotAllowedError')));
     await app('/r/standup');
-    expect(find('note').textContent).toContain('not allowed');
+    await until(() => expect(find('note').textContent).toContain('not allowed'));
     expect(find('note').textContent).toContain('address bar');
   });
 
@@ -113,7 +126,7 @@ describe('before a call', () => {
     await app('/r/standup');
     await type('name-input', 'Ada');
     await press('join');
-    expect(find('error').textContent).toContain('invitation');
+    await until(() => expect(find('error').textContent).toContain('invitation'));
     await accessible();
   });
 });
