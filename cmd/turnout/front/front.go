@@ -38,7 +38,7 @@ type Front struct {
 	listener    net.Listener
 	https, http *handed
 	tls         *tls.Config
-	undecided   *quota.Holdings
+	undecided   *crowd
 	count       counters
 	ctx         context.Context //nolint:containedctx // ends what is undecided
 	stop        context.CancelFunc
@@ -62,7 +62,7 @@ func Listen(address string, cfg Config) (*Front, error) {
 	if cfg.PerSource <= 0 {
 		cfg.PerSource = 64
 	}
-	f := &Front{cfg: cfg, listener: l, undecided: quota.NewHoldings(), https: newHanded(l.Addr()), http: newHanded(l.Addr())}
+	f := &Front{cfg: cfg, listener: l, undecided: newCrowd(quota.Caps{PerSource: cfg.PerSource, Total: cfg.Undecided}), https: newHanded(l.Addr()), http: newHanded(l.Addr())}
 	f.ctx, f.stop = context.WithCancel(context.Background())
 	f.tls = tlsConfig(cfg.Certificate)
 	return f, nil
@@ -126,7 +126,7 @@ func (f *Front) accept() {
 func (f *Front) admit(conn net.Conn) {
 	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err == nil {
-		err = f.undecided.Reserve(quota.Caps{PerSource: f.cfg.PerSource, Total: f.cfg.Undecided}, "", from.Addr())
+		err = f.undecided.enter(from.Addr())
 	}
 	if err != nil {
 		f.count.refuse(refusalOf(err))
@@ -134,7 +134,7 @@ func (f *Front) admit(conn net.Conn) {
 		return
 	}
 	f.running.Go(func() {
-		defer f.undecided.Release("", from.Addr())
+		defer f.undecided.leave(from.Addr())
 		end := context.AfterFunc(f.ctx, func() { _ = conn.Close() })
 		defer end() // also says "too late" to nobody: Close of a Front does not wait for what is handed over
 		_ = conn.SetDeadline(time.Now().Add(f.cfg.Timeout))

@@ -52,7 +52,7 @@ func refusalOf(err error) int {
 
 // Stats are counters since the start, safe to read at any time.
 func (f *Front) Stats() Stats {
-	s := Stats{Undecided: f.undecided.Total(), Handed: map[string]uint64{}, Refused: map[string]uint64{}}
+	s := Stats{Undecided: f.undecided.size(), Handed: map[string]uint64{}, Refused: map[string]uint64{}}
 	for i, name := range [kinds]string{"https", "http", "turn", "ice", "acme"} {
 		s.Handed[name] = f.count.hand[i].Load()
 	}

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/turnout-rtc/turnout/signaling/auth"
@@ -31,12 +32,15 @@ type Config struct {
 	Rate     int       // requests a second of one source address; the operator's do not count
 }
 
-// API is the handler of /v1/turn. Set at construction, never changed.
+// API is the handler of /v1/turn.
 type API struct {
+	// Set at construction, never changed.
 	cfg      Config
 	turn     *turn.Server
 	operator [sha256.Size]byte
-	sources  *quota.Sources
+
+	mu      sync.Mutex
+	sources *quota.Sources // Guarded by mu.
 }
 
 // New makes the API of a TURN server.
@@ -114,13 +118,19 @@ func (a *API) caller(r *http.Request) (token string, operator bool, status int, 
 	if a.isOperator(token) {
 		return "", true, 0, nil
 	}
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !a.sources.Take(time.Now(), from.Addr()) {
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !a.take(from.Addr()) {
 		return "", false, http.StatusTooManyRequests, &protocol.Error{Code: protocol.RateLimited, Message: "too many requests from this address", Hint: "ask again in a second", Retryable: true}
 	}
 	if token == "" {
 		return "", false, http.StatusUnauthorized, &protocol.Error{Code: protocol.AuthMissing, Message: "there is no access token", Hint: "give one as Authorization: Bearer TOKEN"}
 	}
 	return token, false, 0, nil
+}
+
+func (a *API) take(from netip.Addr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sources.Take(time.Now(), from)
 }
 
 // isOperator compares in constant time, whatever the lengths.
