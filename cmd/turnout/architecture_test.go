@@ -53,7 +53,7 @@ var homes = map[string][]string{
 	"github.com/caddyserver/certmagic":    {"cmd/turnout/certs"},
 	"go.uber.org/zap":                     {"cmd/turnout/certs"}, // certmagic's logger
 	"go.yaml.in/yaml":                     {"cmd/turnout/settings"},
-	"golang.org/x/net":                    {"sfu", "turn", "cmd/turnout/certs"}, // there in tests
+	"golang.org/x/net":                    {"sfu", "turn", "cmd/turnout"}, // there in tests
 	"golang.org/x/sys":                    {"sfu", "turn"},
 	"golang.org/x/time":                   {"signaling", "datachannel", "turn"},
 	"go.uber.org/goleak":                  {"sfu", "turn", "signaling", "datachannel", "cmd"}, // in tests

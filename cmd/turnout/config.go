@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -44,16 +42,8 @@ type LogConfig struct {
 
 // Validate says what is wrong with c, which must have its secrets, and what to do about it. Errors name the key.
 func (c Config) Validate() error {
-	if c.Shutdown <= 0 {
-		return errors.New("shutdown must be longer than 0s")
-	}
 	if err := c.validateOwn(); err != nil {
 		return err
-	}
-	for _, ip := range c.PublicIP {
-		if _, err := netip.ParseAddr(ip); err != nil {
-			return fmt.Errorf("public_ip: %q is not an IP address", ip)
-		}
 	}
 	for _, section := range []struct {
 		name     string

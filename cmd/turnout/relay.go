@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,7 +17,7 @@ import (
 
 // openRelay builds a server that has TURN and nothing else: no rooms, no media. Without cfg.Listen there is no plain HTTP.
 func openRelay(cfg Config, log *slog.Logger) (_ *server, err error) {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.validateOwn(), cfg.TURN.Validate()); err != nil {
 		return nil, err
 	}
 	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}

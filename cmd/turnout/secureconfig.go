@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -38,7 +39,14 @@ func (c Config) keepsCertificate() bool { return c.acme() || c.TLS.SelfSigned }
 
 // validateOwn is about what no plane knows.
 func (c Config) validateOwn() error {
+	for _, ip := range c.PublicIP {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return fmt.Errorf("public_ip: %q is not an IP address", ip)
+		}
+	}
 	switch {
+	case c.Shutdown <= 0:
+		return errors.New("shutdown must be longer than 0s")
 	case strings.ContainsAny(c.Domain, ":/ ?@*") || strings.HasPrefix(c.Domain, "."):
 		return fmt.Errorf("domain: %q is not a host name such as meet.example.com", c.Domain)
 	case (c.TLS.Cert == "") != (c.TLS.Key == ""):

@@ -148,6 +148,7 @@ func TestEveryProtocolOfThePortFindsItsServer(t *testing.T) {
 		"HTTP":                           {r.dial(), get, "http HTTP/1.1"},
 		"TURN inside TLS":                {r.secure(), string(stun), "turns:" + string(stun)},
 		"TURN by name":                   {r.secure("stun.turn"), string(stun), "turns:" + string(stun)},
+		"TURN by one of its names":       {r.secure("http/1.1", "stun.turn", "stun.nat-discovery"), string(stun), "turns:" + string(stun)},
 		"TURN under an unknown name":     {r.secure("stun.nat-discovery", "x"), string(stun), "turns:" + string(stun)},
 		"HTTPS":                          {r.secure("http/1.1"), get, "https HTTP/1.1 inside TLS for meet.test"},
 		"HTTPS of a client without ALPN": {r.secure(), get, "https HTTP/1.1 inside TLS for meet.test"},
@@ -173,7 +174,7 @@ func TestEveryProtocolOfThePortFindsItsServer(t *testing.T) {
 		t.Errorf("HTTP/2: %s", body)
 	}
 	s := r.front.Stats()
-	if s.Handed["turn"] != 4 || s.Handed["https"] != 3 || s.Handed["http"] != 1 || s.Handed["ice"] != 1 {
+	if s.Handed["turn"] != 5 || s.Handed["https"] != 3 || s.Handed["http"] != 1 || s.Handed["ice"] != 1 {
 		t.Errorf("%+v", s)
 	}
 }
