@@ -115,7 +115,9 @@ func serveNames(t *testing.T) (addr string) {
 			running.Go(func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-				for answerName(conn) == nil {
+				var err error
+				for err == nil {
+					err = answerName(conn)
 				}
 			})
 		}

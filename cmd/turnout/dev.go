@@ -90,8 +90,8 @@ func announce(out io.Writer, s *server) error {
 	if url := s.secureURL(); url != "" {
 		fmt.Fprintf(w, "  \t%s/r/lobby\n", url)
 	}
-	if print := s.fingerprint(); print != "" {
-		fmt.Fprintf(w, "  SHA-256\t%s\n", print)
+	if sum := s.fingerprint(); sum != "" {
+		fmt.Fprintf(w, "  SHA-256\t%s\n", sum)
 	}
 	fmt.Fprintf(w, "  Media\t%s\n", strings.Join(mediaList(s), "\n\t"))
 	fmt.Fprintf(w, "  TURN\t%s\n", orNone(strings.Join(turnList(s), "\n\t")))

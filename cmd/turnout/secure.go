@@ -170,7 +170,11 @@ func (s *server) toHTTPS() http.Handler {
 		if host == "" {
 			host = hostOf(r.Host)
 		}
-		http.Redirect(w, r, "https://"+withPort(host, port)+r.URL.RequestURI(), http.StatusPermanentRedirect)
+		path := r.URL.RequestURI()
+		if !strings.HasPrefix(path, "/") {
+			path = "/" // or "GET x:y" would lengthen the name
+		}
+		http.Redirect(w, r, "https://"+withPort(host, port)+path, http.StatusPermanentRedirect) //nolint:gosec // G710: to the host that was asked
 	})
 }
 

@@ -124,8 +124,8 @@ func (s *server) announceSecure() {
 	if s.https != nil {
 		s.log.Info("serving HTTPS", "url", s.secureURL(), "listen", s.https.front.Addr().String())
 	}
-	if print := s.fingerprint(); print != "" {
-		s.log.Info("the certificate signs itself", "sha256", print)
+	if sum := s.fingerprint(); sum != "" {
+		s.log.Info("the certificate signs itself", "sha256", sum)
 	}
 }
 

@@ -77,7 +77,11 @@ func (s *server) listen(exposition http.Handler) error {
 		plain.Handle("GET /metrics", exposition)
 	}
 	if s.cfg.Listen != "" {
-		if err := s.endpoint(s.cfg.Listen, "--listen", plain); err != nil {
+		flag := "--listen"
+		if s.rooms == nil {
+			flag = "--http" // of turnout turn
+		}
+		if err := s.endpoint(s.cfg.Listen, flag, plain); err != nil {
 			return err
 		}
 	}
