@@ -13,6 +13,7 @@ FUZZTIME ?= 10s
 BENCH ?= .
 ARGS ?=
 stage := .ci/stage
+yjs := datachannel/yjs/testdata/oracle
 
 web_sources := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'web/e2e/*' -not -name '*.go' 2>/dev/null)
 
@@ -54,7 +55,7 @@ help: ## this list
 # ---- parts of the above ----
 
 .PHONY: prepare
-prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(LINT) $(PEBBLE)
+prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(yjs)/node_modules/.package-lock.json $(LINT) $(PEBBLE)
 
 .PHONY: prepare-machine
 prepare-machine:
@@ -76,8 +77,8 @@ check-web: web-build
 	@cd web && ../$(stage) "type check of the web packages" npm run --silent check
 
 .PHONY: test-go
-test-go: $(PEBBLE)
-	@$(stage) "Go tests with the race detector" env PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
+test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json
+	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
 
 .PHONY: test-web
 test-web: web-build
@@ -95,13 +96,19 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	@cd web && ../$(stage) "install npm packages" npm ci --no-audit --no-fund --prefer-offline
 	@touch $@
 
+# Yjs itself, with which the Go tests of documents compare.
+$(yjs)/node_modules/.package-lock.json: $(yjs)/package-lock.json
+	@.ci/need-node
+	@$(stage) "install Yjs for the Go tests" npm ci --prefix $(yjs) --no-audit --no-fund --prefer-offline
+	@touch $@
+
 $(LINT):
 	@mkdir -p $(@D)
-	@$(stage) "build golangci-lint $(LINT_VERSION) (once)" env GOBIN=$(@D) GOFLAGS= \
+	@$(stage) "build golangci-lint $(LINT_VERSION) (once)" env GOBIN=$(@D) \
 		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 # an ACME server, for the tests of certificates
 $(PEBBLE):
 	@mkdir -p $(@D)
-	@$(stage) "build pebble $(PEBBLE_VERSION) (once)" env GOBIN=$(@D) GOFLAGS= \
+	@$(stage) "build pebble $(PEBBLE_VERSION) (once)" env GOBIN=$(@D) \
 		go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION)

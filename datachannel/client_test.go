@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,12 @@ import (
 	"github.com/turnout-rtc/turnout/datachannel/frame"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(crashServer); path != "" {
+		serveUntilKilled(path)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // wireEnd is a Conn whose other end the test holds.
 type wireEnd struct {
@@ -83,6 +89,7 @@ type client struct {
 	member *Member
 	conn   *wireEnd
 	wire   *Wire
+	out    func([]byte) // brings a wire message to the hub
 
 	stream, received uint64
 	sent             [][]byte // counted frames, for resending
@@ -98,7 +105,7 @@ type client struct {
 	docs     []frame.Frame
 }
 
-func newHub(t *testing.T, cfg Config) *Hub {
+func startHub(t *testing.T, cfg Config) *Hub {
 	t.Helper()
 	h := NewHub("test", cfg, slog.New(slog.DiscardHandler), Services{})
 	t.Cleanup(h.Close)
@@ -118,9 +125,14 @@ func join(t *testing.T, h *Hub, name string, g Grants) *client {
 func (c *client) connect() {
 	c.conn = &wireEnd{}
 	c.wire = c.member.Attach(Reliable, c.conn)
-	c.wire.Receive(frame.Append(nil, frame.Hello{Version: 1, Stream: c.stream, Received: c.received}))
+	c.out = c.wire.Receive
+	c.hello()
 	synctest.Wait()
 	c.read()
+}
+
+func (c *client) hello() {
+	c.out(frame.Append(nil, frame.Hello{Version: 1, Stream: c.stream, Received: c.received}))
 }
 
 // say sends a frame on the reliable wire.
@@ -134,7 +146,7 @@ func (c *client) say(f frame.Frame) {
 		if f.Type().Counted() {
 			c.sent = append(c.sent, piece)
 		}
-		c.wire.Receive(append([]byte(nil), piece...))
+		c.out(append([]byte(nil), piece...))
 	}
 }
 
@@ -225,7 +237,7 @@ func (c *client) welcome(f frame.Welcome) {
 		return
 	}
 	for _, b := range c.sent[f.Received:] {
-		c.wire.Receive(append([]byte(nil), b...))
+		c.out(append([]byte(nil), b...))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/turnout-rtc/turnout/datachannel/inbox"
 	"github.com/turnout-rtc/turnout/datachannel/outbox"
 	"github.com/turnout-rtc/turnout/datachannel/presence"
+	"github.com/turnout-rtc/turnout/datachannel/yjs"
 )
 
 // Config of the data plane. The zero value of a limit means its default.
@@ -26,7 +27,21 @@ type Config struct {
 	PresenceBytes    int           `yaml:"presence_bytes" default:"16384" help:"Size of one participant's presence."`
 	PresenceTTL      time.Duration `yaml:"presence_ttl" default:"4500ms" help:"Silence after which a participant's presence is gone for the others."`
 	PresenceInterval time.Duration `yaml:"presence_interval" default:"40ms" help:"Changes of presence are told at most so often."`
+
+	Documents        int           `yaml:"documents" default:"100" help:"Documents one participant may have open."`
+	RoomDocuments    int           `yaml:"room_documents" default:"1000" help:"Documents of one room that are in memory."`
+	DocumentBytes    int           `yaml:"document_bytes" default:"12582912" help:"Size of the largest document in memory; queue_bytes is at least 64 KiB more."`
+	DocumentClients  int           `yaml:"document_clients" default:"65536" help:"Yjs client ids in one document: each page that edits it takes one."`
+	AwarenessClients int           `yaml:"awareness_clients" default:"32" help:"Yjs client ids that one participant may have in a document's awareness at a time."`
+	DocumentIdle     time.Duration `yaml:"document_idle" default:"30s" help:"Time a document that nobody has open stays in memory."`
+	Relay            string        `yaml:"relay" default:"at-once" enum:"at-once,after-commit" help:"When others get an update: at once, or when it is on disk."`
 }
+
+// The values of Config.Relay.
+const (
+	RelayAtOnce      = "at-once"
+	RelayAfterCommit = "after-commit"
+)
 
 // defaults are those of the tags, which TestDefaultsAreThoseOfTheTags compares.
 func defaults() Config {
@@ -34,11 +49,14 @@ func defaults() Config {
 		MessageBytes: 8 << 20, Rate: 200, Burst: 400, RateBytes: 4 << 20, BurstBytes: 16 << 20,
 		QueueMessages: 8192, QueueBytes: 16 << 20, LossyMessages: 256, LossyBytes: 1 << 20, Gather: 10 * time.Millisecond,
 		PresenceBytes: 16 << 10, PresenceTTL: 4500 * time.Millisecond, PresenceInterval: 40 * time.Millisecond,
+		Documents: 100, RoomDocuments: 1000, DocumentBytes: 12 << 20, DocumentClients: 1 << 16, AwarenessClients: 32,
+		DocumentIdle: 30 * time.Second, Relay: RelayAtOnce,
 	}
 }
 
-func or[T int | time.Duration](v *T, fallback T) {
-	if *v == 0 {
+func or[T int | time.Duration | string](v *T, fallback T) {
+	var zero T
+	if *v == zero {
 		*v = fallback
 	}
 }
@@ -60,12 +78,19 @@ func (c Config) withDefaults() Config {
 		{&c.LossyMessages, d.LossyMessages},
 		{&c.LossyBytes, d.LossyBytes},
 		{&c.PresenceBytes, d.PresenceBytes},
+		{&c.Documents, d.Documents},
+		{&c.RoomDocuments, d.RoomDocuments},
+		{&c.DocumentBytes, d.DocumentBytes},
+		{&c.DocumentClients, d.DocumentClients},
+		{&c.AwarenessClients, d.AwarenessClients},
 	} {
 		or(p.v, p.fallback)
 	}
 	or(&c.Gather, d.Gather)
 	or(&c.PresenceTTL, d.PresenceTTL)
 	or(&c.PresenceInterval, d.PresenceInterval)
+	or(&c.DocumentIdle, d.DocumentIdle)
+	or(&c.Relay, d.Relay)
 	return c
 }
 
@@ -79,19 +104,28 @@ func (c Config) Validate() error {
 		"message_bytes": c.MessageBytes, "rate": c.Rate, "burst": c.Burst, "lossy_messages": c.LossyMessages,
 		"lossy_bytes": c.LossyBytes, "presence_bytes": c.PresenceBytes,
 		"gather": int(c.Gather), "presence_ttl": int(c.PresenceTTL), "presence_interval": int(c.PresenceInterval),
+		"documents": c.Documents, "room_documents": c.RoomDocuments, "document_bytes": c.DocumentBytes,
+		"document_clients": c.DocumentClients, "awareness_clients": c.AwarenessClients, "document_idle": int(c.DocumentIdle),
 	} {
 		if v < 0 {
-			return fmt.Errorf("data.%s is negative: give a positive value, or leave it out for the default", name)
+			return fmt.Errorf("datachannel.%s is negative: give a positive value, or leave it out for the default", name)
 		}
+	}
+	if err := c.document().Validate(); err != nil {
+		return fmt.Errorf("datachannel.message_bytes, document_bytes or document_clients: %w", err)
 	}
 	largest := c.MessageBytes + inbox.FrameSlack
 	switch {
 	case c.BurstBytes < largest:
-		return fmt.Errorf("data.burst_bytes is %d: the largest message could never be sent; make it at least %d or lower data.message_bytes", c.BurstBytes, largest)
+		return fmt.Errorf("datachannel.burst_bytes is %d: the largest message could never be sent; make it at least %d or lower datachannel.message_bytes", c.BurstBytes, largest)
 	case c.QueueBytes < largest:
-		return fmt.Errorf("data.queue_bytes is %d: the largest message would never fit; make it at least %d or lower data.message_bytes", c.QueueBytes, largest)
+		return fmt.Errorf("datachannel.queue_bytes is %d: the largest message would never fit; make it at least %d or lower datachannel.message_bytes", c.QueueBytes, largest)
+	case c.QueueBytes < c.DocumentBytes+inbox.FrameSlack:
+		return fmt.Errorf("datachannel.document_bytes is %d: a document of that size would never fit into datachannel.queue_bytes; make that at least %d", c.DocumentBytes, c.DocumentBytes+inbox.FrameSlack)
+	case c.Relay != RelayAtOnce && c.Relay != RelayAfterCommit:
+		return fmt.Errorf("datachannel.relay is %q: it is %s or %s", c.Relay, RelayAtOnce, RelayAfterCommit)
 	case c.QueueMessages < minQueueMessages || c.QueueMessages < 2*largest/fragmentData:
-		return fmt.Errorf("data.queue_messages is %d: the fragments of the largest message would not fit; make it at least %d", c.QueueMessages, max(minQueueMessages, 2*largest/fragmentData))
+		return fmt.Errorf("datachannel.queue_messages is %d: the fragments of the largest message would not fit; make it at least %d", c.QueueMessages, max(minQueueMessages, 2*largest/fragmentData))
 	}
 	return nil
 }
@@ -110,4 +144,13 @@ func (c Config) outbox() outbox.Limits {
 
 func (c Config) presence() presence.Limits {
 	return presence.Limits{Bytes: c.PresenceBytes, TTL: c.PresenceTTL, Interval: c.PresenceInterval}
+}
+
+// document has no room for what waits behind a gap: who sends that is told to open the document again, which sends the rest.
+func (c Config) document() yjs.Limits {
+	return yjs.Limits{UpdateBytes: c.MessageBytes, Bytes: c.DocumentBytes, PendingBytes: -1, Clients: c.DocumentClients}
+}
+
+func (c Config) awareness() yjs.AwarenessLimits {
+	return yjs.AwarenessLimits{StateBytes: c.PresenceBytes, PerOwner: c.AwarenessClients}
 }

@@ -22,6 +22,8 @@ func TestDefaultsAreThoseOfTheTags(t *testing.T) {
 			want, got = parsed.String(), v.String()
 		case int:
 			got = strconv.Itoa(v)
+		case string:
+			got = v
 		}
 		if got != want {
 			t.Errorf("%s is %s by default, and its tag says %s", field.Name, got, want)
@@ -39,7 +41,10 @@ func TestValidate(t *testing.T) {
 	for name, c := range map[string]Config{
 		"negative":                {Rate: -1},
 		"burst below a message":   {MessageBytes: 1 << 20, BurstBytes: 1 << 20},
-		"queue below a message":   {MessageBytes: 1 << 20, QueueBytes: 1 << 20},
+		"queue below a message":   {MessageBytes: 1 << 20, QueueBytes: 1 << 20, DocumentBytes: 1},
+		"large documents":         {DocumentBytes: 16 << 20},
+		"huge documents":          {DocumentBytes: 4 << 30, QueueBytes: 8 << 30},
+		"unknown relay":           {Relay: "never"},
 		"few messages in a queue": {QueueMessages: 100},
 		"too few for the largest": {MessageBytes: 64 << 20, BurstBytes: 1 << 30, QueueBytes: 1 << 30, QueueMessages: 2000},
 	} {

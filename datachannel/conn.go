@@ -1,5 +1,7 @@
 package datachannel
 
+import "strings"
+
 // Lane says how a Conn carries frames.
 type Lane uint8
 
@@ -48,10 +50,16 @@ func (g Grants) topic(topic string, right byte) bool {
 	if !ok {
 		rights = g.Topics["*"]
 	}
-	for i := range len(rights) {
-		if rights[i] == right {
-			return true
+	return strings.IndexByte(rights, right) >= 0
+}
+
+// document says what a member may do with a document: the entry "doc:NAME" counts, else "doc:*", else "*".
+func (g Grants) document(name string) (read, write bool) {
+	topic := "doc:" + name
+	if _, ok := g.Topics[topic]; !ok {
+		if _, ok := g.Topics["doc:*"]; ok {
+			topic = "doc:*"
 		}
 	}
-	return false
+	return g.mayRead(topic), g.mayWrite(topic)
 }

@@ -14,6 +14,15 @@ const (
 	CodeForbidden   Code = "data.forbidden"
 	CodeNoRecipient Code = "data.noRecipient"
 	CodeRateLimited Code = "rate.limited"
+
+	CodeDocMalformed    Code = "doc.malformed"
+	CodeDocEquivocation Code = "doc.equivocation"
+	CodeDocGap          Code = "doc.gap"
+	CodeDocReadOnly     Code = "doc.readOnly"
+	CodeDocNotOpen      Code = "doc.notOpen"
+	CodeDocLimit        Code = "doc.limit"
+	CodeStorageFull     Code = "storage.full"
+	CodeStorageFailed   Code = "storage.failed"
 )
 
 // refusal is the answer to a frame that has had no effect.
@@ -45,6 +54,29 @@ func (c Code) advice() (hint string, retryable bool) {
 		return "Look at the list of participants, and send again.", true
 	case CodeRateLimited:
 		return "Send less often, and send again later.", true
+	default:
+		return c.docAdvice()
+	}
+}
+
+func (c Code) docAdvice() (hint string, retryable bool) {
+	switch c {
+	case CodeDocMalformed:
+		return "The editor's update is broken; reload the page.", false
+	case CodeDocEquivocation:
+		return "Two documents use the same Yjs client id; take a new one: reload the page.", false
+	case CodeDocGap:
+		return "Open the document again, which sends what is missing.", true
+	case CodeDocReadOnly:
+		return "Ask for a token that allows writing this document.", false
+	case CodeDocNotOpen:
+		return "Open the document first.", false
+	case CodeDocLimit:
+		return "Close documents, or raise the limit in the server's configuration.", false
+	case CodeStorageFull:
+		return "Keep the page open: it is sent again. The operator has to make room on the disk.", true
+	case CodeStorageFailed:
+		return "Keep the page open: it is sent again.", true
 	default:
 		return "", false
 	}

@@ -11,6 +11,9 @@ import (
 func (h *Hub) flush(now time.Time) (next time.Time, ok bool) {
 	h.tellPresence(now)
 	next, ok = h.presence.Due()
+	if at, due := h.tend(now); due && (!ok || at.Before(next)) {
+		next, ok = at, true
+	}
 	for _, m := range h.members {
 		if at, due := h.flushMember(now, m); due && (!ok || at.Before(next)) {
 			next, ok = at, true

@@ -4,12 +4,14 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/datachannel/frame"
 	"github.com/turnout-rtc/turnout/datachannel/inbox"
 	"github.com/turnout-rtc/turnout/datachannel/outbox"
 	"github.com/turnout-rtc/turnout/datachannel/presence"
+	"github.com/turnout-rtc/turnout/datachannel/store"
 )
 
 // ServerMessage is a message that a member sent to the server.
@@ -24,16 +26,20 @@ type Services struct {
 	// Serve is called for each message to the server, from the hub's goroutine, and has to return at once. With nil, such
 	// messages have no recipient.
 	Serve func(ServerMessage)
+	// Store keeps the documents. With nil, there are none.
+	Store *store.Writer
 }
 
 // Hub is one room's data.
 type Hub struct {
 	// Set at construction, never changed.
+	name  string
 	cfg   Config
 	log   *slog.Logger
 	meter *meter
 	box   *mailbox
 	with  Services
+	via   atomic.Uint64 // numbers the readers of documents
 
 	quit sync.Once
 	stop chan struct{} // closed by Close
@@ -42,29 +48,35 @@ type Hub struct {
 	// Owned by run.
 	members  map[string]*Member
 	presence *presence.Map
+	library  library
 	fragment uint64 // id of the last frame that was cut into fragments
 	scratch  []byte // one wire message
 }
 
 // NewHub starts a room's data, under the name of the room.
 func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
-	cfg = cfg.withDefaults()
-	h := &Hub{
-		cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
-		stop: make(chan struct{}), done: make(chan struct{}),
-		members: map[string]*Member{}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
-	}
+	h := newHub(name, cfg, log, with)
 	go h.run()
 	return h
+}
+
+// newHub makes a hub whose loop does not run.
+func newHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
+	cfg = cfg.withDefaults()
+	return &Hub{
+		name: name, cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
+		stop: make(chan struct{}), done: make(chan struct{}),
+		members: map[string]*Member{}, library: library{docs: map[string]*document{}}, presence: presence.New(cfg.presence()), scratch: make([]byte, 0, frame.MaxMessage),
+	}
 }
 
 // Join adds a member under an identity that is unique in the hub; a member of the same identity is replaced.
 func (h *Hub) Join(identity string, g Grants) *Member {
 	m := &Member{
 		hub: h, identity: identity, grants: g, slots: make(chan struct{}, memberSlots),
-		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())),
+		in: inbox.New(h.cfg.inbox()), out: outbox.New(early(h.cfg.outbox())), docs: map[uint64]*DocReader{},
 	}
-	h.box.put(op{kind: opJoin, member: m})
+	h.box.put(opJoin{m})
 	return m
 }
 
@@ -101,8 +113,8 @@ func (h *Hub) run() {
 		}
 		ops = h.box.take(ops)
 		for i, o := range ops {
-			h.do(time.Now(), o)
-			ops[i] = op{}
+			o.do(h, time.Now())
+			ops[i] = nil
 			if i%batch == batch-1 {
 				h.flush(time.Now())
 			}
@@ -112,27 +124,6 @@ func (h *Hub) run() {
 		} else {
 			timer.Stop()
 		}
-	}
-}
-
-func (h *Hub) do(now time.Time, o op) {
-	switch o.kind {
-	case opJoin:
-		h.join(now, o.member)
-	case opLeave:
-		h.leave(now, o.member)
-	case opAttach:
-		h.attach(o.wire)
-	case opDetach:
-		if o.wire.current() {
-			h.detach(o.wire)
-		}
-	case opReceive:
-		<-o.member.slots
-		h.receive(now, o.wire, o.data)
-	case opDrained:
-		o.wire.draining.Store(false)
-		o.wire.blocked = false
 	}
 }
 
@@ -149,6 +140,9 @@ func (h *Hub) leave(now time.Time, m *Member) {
 		return
 	}
 	m.left = true
+	for _, r := range m.docs {
+		h.closeDoc(now, r)
+	}
 	m.wires = [lanes]*Wire{}
 	delete(h.members, m.identity)
 	h.presence.Leave(now, m.identity)
@@ -163,6 +157,12 @@ func (h *Hub) attach(w *Wire) {
 	w.open = w.lane == Lossy
 	m.wires[w.lane] = w
 	h.gauges()
+}
+
+func (h *Hub) detachIfCurrent(w *Wire) {
+	if w.current() {
+		h.detach(w)
+	}
 }
 
 func (h *Hub) detach(w *Wire) {

@@ -15,7 +15,7 @@ import (
 
 func TestMessagesReachWhomTheyAreFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b, c := join(t, h, "a", everything), join(t, h, "b", everything), join(t, h, "c", everything)
 		a.send("chat", "hello")
 		b.send("chat", "only c", "c")
@@ -42,7 +42,7 @@ func TestMessagesToTheServer(t *testing.T) {
 			t.Fatal(m)
 		}
 		b.wantMessages()
-		without := newHub(t, Config{})
+		without := startHub(t, Config{})
 		c := join(t, without, "c", everything)
 		c.say(frame.Send{ID: 7, Topic: "t", To: frame.ToServer})
 		c.wantCodes("data.noRecipient")
@@ -54,7 +54,7 @@ func TestMessagesToTheServer(t *testing.T) {
 
 func TestNobodySpeaksForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		for _, f := range []frame.Frame{
 			frame.Message{From: "b", Topic: "chat", Payload: []byte("spoof")},
@@ -74,7 +74,7 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 
 func TestTopicsNeedPermission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a := join(t, h, "a", Grants{Publish: true, Subscribe: true, Topics: map[string]string{"in": "r", "out": "w", "*": ""}})
 		b := join(t, h, "b", everything)
 		mute := join(t, h, "mute", Grants{Subscribe: true})
@@ -98,7 +98,7 @@ func TestTopicsNeedPermission(t *testing.T) {
 
 func TestLossyGoesOverTheLossyWireAndWithoutOneOverTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		lossy := &wireEnd{}
 		b.member.Attach(Lossy, lossy)
@@ -116,7 +116,7 @@ func TestLossyGoesOverTheLossyWireAndWithoutOneOverTheOther(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		a.say(frame.Send{Lossy: true, Topic: "t", Payload: []byte("1")})
 		b.read()
@@ -128,7 +128,7 @@ func TestLossyGoesOverTheLossyWireAndWithoutOneOverTheOther(t *testing.T) {
 
 func TestLargeMessagesTravelInFragments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{MessageBytes: 1 << 20})
+		h := startHub(t, Config{MessageBytes: 1 << 20})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		big := strings.Repeat("0123456789", 100_000)
 		a.say(frame.Send{ID: 1, Topic: "t", Payload: []byte(big)})
@@ -155,7 +155,7 @@ func TestChangingWiresLosesAndDoublesNothing(t *testing.T) {
 	for seed := range uint64(30) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 5))
-			h := newHub(t, Config{Rate: 1e6, Burst: 1e6})
+			h := startHub(t, Config{Rate: 1e6, Burst: 1e6})
 			a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 			var fromA, fromB []string
 			for n := range 300 {
@@ -199,7 +199,7 @@ func breakWire(random *rand.Rand, c *client) {
 	c.take()
 	old := c.wire
 	if random.IntN(2) == 0 {
-		c.wire = &Wire{member: c.member, lane: Reliable} // says into the void
+		c.out = func([]byte) {} // says into the void
 		c.send("t", "said while there was no wire")
 		c.sent = c.sent[:len(c.sent)-1]
 	}
@@ -210,7 +210,7 @@ func breakWire(random *rand.Rand, c *client) {
 
 func TestAnotherStreamStartsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		a.send("t", "1")
 		a.say(frame.PresenceSet{Clock: 1, Present: true, Data: []byte("p")})
@@ -228,11 +228,11 @@ func TestAnotherStreamStartsOver(t *testing.T) {
 
 func TestOtherVersionIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a := join(t, h, "a", everything)
 		conn := &wireEnd{}
 		a.conn, a.welcomes = conn, 0
-		a.wire = a.member.Attach(Reliable, conn)
+		a.out = a.member.Attach(Reliable, conn).Receive
 		a.say(frame.Hello{Version: 2})
 		a.wantCodes("data.unsupported")
 		if !conn.closed {
@@ -247,7 +247,7 @@ func TestWireThatCannotBeCountedIsClosedAndTheStreamGoesOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHub(t, Config{})
+				h := startHub(t, Config{})
 				a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 				a.wire.Receive(bytes)
 				a.read()
@@ -267,7 +267,7 @@ func TestWireThatCannotBeCountedIsClosedAndTheStreamGoesOn(t *testing.T) {
 
 func TestFrameBeforeHelloClosesTheWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		m := h.Join("a", everything)
 		conn := &wireEnd{}
 		m.Attach(Reliable, conn).Receive(frame.Append(nil, frame.Send{Topic: "t"}))
@@ -280,7 +280,7 @@ func TestFrameBeforeHelloClosesTheWire(t *testing.T) {
 
 func TestUnknownFramesAreIgnoredAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		unknown := []byte{3, 0x7f, 1, 2}
 		a.sent = append(a.sent, unknown)
@@ -297,7 +297,7 @@ func TestUnknownFramesAreIgnoredAndCounted(t *testing.T) {
 
 func TestSlowReaderGetsAGapAndOthersAreNotDisturbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{MessageBytes: 1000, QueueMessages: 1024, QueueBytes: 100_000, Rate: 1e6, Burst: 1e6})
+		h := startHub(t, Config{MessageBytes: 1000, QueueMessages: 1024, QueueBytes: 100_000, DocumentBytes: 1000, Rate: 1e6, Burst: 1e6})
 		a, fast, slow := join(t, h, "a", everything), join(t, h, "fast", everything), join(t, h, "slow", everything)
 		a.say(frame.PresenceSet{Clock: 1, Present: true, Data: []byte("here")})
 		synctest.Wait()
@@ -335,7 +335,7 @@ func TestSlowReaderGetsAGapAndOthersAreNotDisturbed(t *testing.T) {
 
 func TestFloodIsToldAndOthersAreNotDisturbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{Rate: 10, Burst: 20})
+		h := startHub(t, Config{Rate: 10, Burst: 20})
 		a, b, c := join(t, h, "a", everything), join(t, h, "b", everything), join(t, h, "c", everything)
 		for range 10_000 {
 			a.send("t", "flood")
@@ -361,7 +361,7 @@ func TestFloodIsToldAndOthersAreNotDisturbed(t *testing.T) {
 
 func TestLateJoinerSeesPresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a := join(t, h, "a", everything)
 		a.say(frame.PresenceSet{Clock: 1, Present: true, Data: []byte("1")})
 		a.say(frame.PresenceSet{Clock: 2, Present: true, Data: []byte("2")})
@@ -381,7 +381,7 @@ func TestLateJoinerSeesPresence(t *testing.T) {
 
 func TestPresenceOfACrashedMemberGoesWithinFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		a.say(frame.PresenceSet{Clock: 1, Present: true, Data: []byte("x")})
 		for range 10 { // lives
@@ -408,7 +408,7 @@ func TestPresenceOfACrashedMemberGoesWithinFiveSeconds(t *testing.T) {
 
 func TestSecondJoinReplacesTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t, Config{})
+		h := startHub(t, Config{})
 		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
 		a.say(frame.PresenceSet{Clock: 9, Present: true, Data: []byte("old")})
 		synctest.Wait()
@@ -443,7 +443,7 @@ func TestHubIsWhatTheModelSays(t *testing.T) {
 	for seed := range uint64(30) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 9))
-			h := newHub(t, Config{Rate: 1e6, Burst: 1e6})
+			h := startHub(t, Config{Rate: 1e6, Burst: 1e6})
 			here := map[string]*client{}
 			want := map[*client][]string{}
 			presence := map[string]string{}

@@ -1,25 +1,102 @@
 package datachannel
 
-import "sync"
+import (
+	"sync"
+	"time"
 
-// op is something for the hub's loop to do.
-type op struct {
-	kind   opKind
-	member *Member
-	wire   *Wire
-	data   []byte
+	"github.com/turnout-rtc/turnout/datachannel/store"
+)
+
+// op is something for the hub's loop to do: one of the types below.
+type op interface{ do(h *Hub, now time.Time) }
+
+type (
+	opJoin   struct{ member *Member }
+	opLeave  struct{ member *Member }
+	opAttach struct{ wire *Wire }
+	opDetach struct{ wire *Wire }
+
+	// opReceive has taken one of the member's slots.
+	opReceive struct {
+		wire *Wire
+		data []byte
+	}
+	// opDrained says that a wire takes more again.
+	opDrained struct{ wire *Wire }
+
+	// What a door asks for; all but opDocClose have taken one of the reader's slots.
+	opDocOpen struct {
+		reader *DocReader
+		grants Grants
+		vector []byte
+	}
+	opDocSync struct {
+		reader *DocReader
+		vector []byte
+	}
+	opDocUpdate struct {
+		reader *DocReader
+		id     uint64
+		update []byte
+	}
+	opDocAwareness struct {
+		reader *DocReader
+		update []byte
+	}
+	opDocClose struct{ reader *DocReader }
+
+	// What the store answers.
+	opLoaded struct {
+		doc   *document
+		state store.State
+		err   error
+	}
+	opStored struct {
+		doc   *document
+		entry *entry
+		err   error
+	}
+	opCompacted struct {
+		doc  *document
+		size int // of the snapshot
+		err  error
+	}
+)
+
+func (o opJoin) do(h *Hub, now time.Time)  { h.join(now, o.member) }
+func (o opLeave) do(h *Hub, now time.Time) { h.leave(now, o.member) }
+func (o opAttach) do(h *Hub, _ time.Time)  { h.attach(o.wire) }
+func (o opDetach) do(h *Hub, _ time.Time)  { h.detachIfCurrent(o.wire) }
+func (o opDrained) do(_ *Hub, _ time.Time) { o.wire.unblock() }
+func (o opReceive) do(h *Hub, now time.Time) {
+	<-o.wire.member.slots
+	h.receive(now, o.wire, o.data)
 }
 
-type opKind uint8
+func (o opDocOpen) do(h *Hub, now time.Time) {
+	<-o.reader.slots
+	if x := h.openDoc(now, o.reader, o.grants, o.vector); x != nil {
+		h.meter.refused(x.code)
+		o.reader.closed(x)
+	}
+}
 
-const (
-	opJoin opKind = iota
-	opLeave
-	opAttach
-	opDetach
-	opReceive
-	opDrained
-)
+func (o opDocSync) do(h *Hub, now time.Time) {
+	h.doReader(now, o.reader, 0, o.vector, func() *refusal { return h.syncDoc(o.reader, o.vector) })
+}
+
+func (o opDocUpdate) do(h *Hub, now time.Time) {
+	h.doReader(now, o.reader, o.id, o.update, func() *refusal { return h.updateDoc(now, o.reader, o.id, o.update) })
+}
+
+func (o opDocAwareness) do(h *Hub, now time.Time) {
+	h.doReader(now, o.reader, 0, o.update, func() *refusal { return h.awarenessOf(now, o.reader, o.update) })
+}
+
+func (o opDocClose) do(h *Hub, now time.Time) { h.closeDoc(now, o.reader) }
+func (o opLoaded) do(h *Hub, now time.Time)   { h.loaded(now, o.doc, o.state, o.err) }
+func (o opStored) do(h *Hub, now time.Time)   { h.stored(now, o.doc, o.entry, o.err) }
+func (o opCompacted) do(h *Hub, _ time.Time)  { h.compacted(o.doc, o.size, o.err) }
 
 // mailbox brings ops to the loop, in the order they were put. It does not block: what members send takes one of the
 // member's slots first (Member.slots), and of everything else there is little.

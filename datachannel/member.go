@@ -28,6 +28,8 @@ type Member struct {
 	left    bool
 	told    outbox.Dropped // of out, in the stats already
 	limited time.Time      // when rate.limited was last told
+	heard   time.Time      // when anything last came
+	docs    map[uint64]*DocReader
 }
 
 // Attach gives the member a way to be reached on a lane, in place of the one before. Close the Conn and Detach the Wire
@@ -35,12 +37,12 @@ type Member struct {
 func (m *Member) Attach(l Lane, c Conn) *Wire {
 	w := &Wire{member: m, lane: l, conn: c}
 	c.OnDrain(lowWater, w.drained)
-	m.hub.box.put(op{kind: opAttach, member: m, wire: w})
+	m.hub.box.put(opAttach{w})
 	return w
 }
 
 // Leave ends the membership: its presence is gone for the others. What it sent before still arrives.
-func (m *Member) Leave() { m.hub.box.put(op{kind: opLeave, member: m}) }
+func (m *Member) Leave() { m.hub.box.put(opLeave{m}) }
 
 // Wire is a Conn attached to a member. Its methods may be called from any goroutine.
 type Wire struct {
@@ -61,18 +63,24 @@ type Wire struct {
 func (w *Wire) Receive(b []byte) {
 	select {
 	case w.member.slots <- struct{}{}:
-		w.member.hub.box.put(op{kind: opReceive, member: w.member, wire: w, data: b})
+		w.member.hub.box.put(opReceive{w, b})
 	case <-w.member.hub.done:
 	}
 }
 
 // Detach takes the wire away, if no other has taken its place. What is queued waits for the next one.
-func (w *Wire) Detach() { w.member.hub.box.put(op{kind: opDetach, member: w.member, wire: w}) }
+func (w *Wire) Detach() { w.member.hub.box.put(opDetach{w}) }
 
 func (w *Wire) drained() {
 	if w.draining.CompareAndSwap(false, true) {
-		w.member.hub.box.put(op{kind: opDrained, member: w.member, wire: w})
+		w.member.hub.box.put(opDrained{w})
 	}
+}
+
+// unblock lets the wire be filled again.
+func (w *Wire) unblock() {
+	w.draining.Store(false)
+	w.blocked = false
 }
 
 // current says whether the wire is still the member's.

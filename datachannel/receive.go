@@ -22,6 +22,7 @@ func (h *Hub) receive(now time.Time, w *Wire, b []byte) {
 	m := w.member
 	h.meter.received(len(b))
 	h.presence.Heard(now, m.identity)
+	m.heard = now
 	if len(b) == 0 || len(b) > frame.MaxMessage {
 		h.refuseWire(now, w, refuse(CodeMalformed, fmt.Sprintf("A wire message has 1 to %d bytes.", frame.MaxMessage)))
 		return
@@ -82,6 +83,9 @@ func (h *Hub) receiveLink(now time.Time, w *Wire, f frame.Frame, size int) {
 	case frame.Hello:
 		h.hello(now, w, f)
 	case frame.Ack:
+		if m.in.Bytes(now, size) != nil {
+			h.limited(now, m, 0)
+		}
 		if err := m.out.Ack(f.Received); err != nil {
 			h.malformed(now, m, "An ack is above the number of frames sent.")
 		}
@@ -173,7 +177,9 @@ func (h *Hub) handle(now time.Time, m *Member, f frame.Frame) {
 			h.refuse(now, m, 0, r)
 		}
 	case frame.DocOpen, frame.DocUpdate, frame.DocAwareness, frame.DocClose:
-		h.refuse(now, m, idOf(f), refuse(CodeUnsupported, "This server keeps no documents."))
+		if r := h.handleDoc(now, m, f); r != nil {
+			h.refuse(now, m, idOf(f), r)
+		}
 	default:
 		h.refuse(now, m, 0, refuse(CodeMalformed, "Only the server sends frames of this type."))
 	}

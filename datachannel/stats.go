@@ -10,21 +10,25 @@ type Reason string
 
 // The reasons.
 const (
-	DroppedLossy   Reason = "lossy"   // frames: the queue of a slow reader was full, the oldest went
-	DroppedGap     Reason = "gap"     // frames: the queue of a slow reader was full; it was told by a gap
-	DroppedUnknown Reason = "unknown" // frames that arrived, of a type that this version does not know
-	DroppedStale   Reason = "stale"   // wire messages that arrived on a wire which another has replaced
-	DroppedSend    Reason = "send"    // wire messages that a wire did not take; it is detached, the next one goes on
+	DroppedLossy   Reason = "lossy"            // frames: the queue of a slow reader was full, the oldest went
+	DroppedGap     Reason = "gap"              // frames: the queue of a slow reader was full; it was told by a gap
+	DroppedUnknown Reason = "unknown"          // frames that arrived, of a type that this version does not know
+	DroppedStale   Reason = "stale"            // wire messages that arrived on a wire which another has replaced
+	DroppedEcho    Reason = "awarenessEcho"    // awareness states that repeat what is known, as stock clients do all the time
+	DroppedForeign Reason = "awarenessForeign" // awareness states of others' Yjs clients
+	DroppedDamaged Reason = "damaged"          // stored records that could not be read; they are put aside
+	DroppedSend    Reason = "send"             // wire messages that a wire did not take; it is detached, the next one goes on
 )
 
 // Stats are counters since the hub began, and gauges of now.
 type Stats struct {
-	Members, Wires int64 // now
+	Members, Wires, Documents int64 // now
 
 	Received, ReceivedBytes uint64 // wire messages
 	Sent, SentBytes         uint64 // wire messages
 	SentFrames              uint64 // frames in them; SentFrames/Sent shows what gathering brings
 	Messages                uint64 // messages of members that were taken
+	Stored                  uint64 // updates of documents
 	Refused                 map[Code]uint64
 	Dropped                 map[Reason]uint64
 }
@@ -33,12 +37,14 @@ type Stats struct {
 func (s *Stats) Add(o Stats) {
 	s.Members += o.Members
 	s.Wires += o.Wires
+	s.Documents += o.Documents
 	s.Received += o.Received
 	s.ReceivedBytes += o.ReceivedBytes
 	s.Sent += o.Sent
 	s.SentBytes += o.SentBytes
 	s.SentFrames += o.SentFrames
 	s.Messages += o.Messages
+	s.Stored += o.Stored
 	s.Refused = addTo(s.Refused, o.Refused)
 	s.Dropped = addTo(s.Dropped, o.Dropped)
 }
@@ -111,5 +117,17 @@ func (m *meter) message() {
 func (m *meter) gauges(members, wires int) {
 	m.mu.Lock()
 	m.stats.Members, m.stats.Wires = int64(members), int64(wires)
+	m.mu.Unlock()
+}
+
+func (m *meter) stored() {
+	m.mu.Lock()
+	m.stats.Stored++
+	m.mu.Unlock()
+}
+
+func (m *meter) documents(n int) {
+	m.mu.Lock()
+	m.stats.Documents = int64(n)
 	m.mu.Unlock()
 }

@@ -31,6 +31,7 @@ func iceOf(t *testing.T) string {
 
 func contract() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
+		"ComingAndGoingLeavesNothing":                   testComingAndGoingLeavesNothing,
 		"FloodOfNACKsIsBounded":                         testFloodOfNACKsIsBounded,
 		"GarbageIsCarriedOrDroppedAndNothingElse":       testGarbageIsCarriedOrDroppedAndNothingElse,
 		"EveryoneIsToldWhatArrives":                     testEveryoneIsToldWhatArrives,
@@ -48,6 +49,7 @@ func contract() map[string]func(*testing.T) {
 		"KeyFrameIsAskedForUntilItComes":                testKeyFrameIsAskedForUntilItComes,
 		"DuplicatesOfAPublisherAreDropped":              testDuplicatesOfAPublisherAreDropped,
 		"SimulcastForwardsTheHighestLayerThatArrives":   testSimulcastForwardsTheHighestLayerThatArrives,
+		"RepeatsBeforeTheFirstPacketDoNotEndTheTrack":   testRepeatsBeforeTheFirstPacketDoNotEndTheTrack,
 		"SameOfferGetsTheSameAnswer":                    testSameOfferGetsTheSameAnswer,
 		"BadOffersAreRefusedWithoutEffect":              testBadOffersAreRefusedWithoutEffect,
 		"FirstOfferMayFailAndBeMended":                  testFirstOfferMayFailAndBeMended,

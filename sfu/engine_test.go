@@ -2,6 +2,7 @@ package sfu_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -54,6 +55,7 @@ func TestConfigIsValidated(t *testing.T) {
 	for name, change := range map[string]func(*sfu.Config){
 		"udp":              func(c *sfu.Config) { c.UDP = "7882" },
 		"tcp":              func(c *sfu.Config) { c.TCP = "example.org:7882" },
+		"ice":              func(c *sfu.Config) { c.ICE = "light" },
 		"public":           func(c *sfu.Config) { c.Public = []string{"0.0.0.0"} },
 		"max_slots":        func(c *sfu.Config) { c.MaxSlots = -1 },
 		"max_publications": func(c *sfu.Config) { c.MaxPublications = -1 },
@@ -89,6 +91,28 @@ func TestWildcardAdvertisesEveryAddressOnOnePort(t *testing.T) {
 		}
 	}
 	c.connected()
+}
+
+func TestLiteAdvertisesPublicAddressesWithItsPorts(t *testing.T) {
+	cfg := sfu.Config{UDP: "127.0.0.1:0", ICE: sfu.ICELite, Public: []string{"203.0.113.7"}}
+	if e, err := sfu.New(cfg, slog.New(slog.DiscardHandler)); err == nil {
+		_ = e.Close()
+		t.Error("a port that nobody knows was advertised")
+	}
+	free := newEngine(t).Advertised()[0].Addr.Port() // of another engine, on another address
+	cfg.UDP = fmt.Sprintf("127.0.0.2:%d", free)
+	e, err := sfu.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if all := e.Advertised(); len(all) != 1 || all[0].Addr.String() != fmt.Sprintf("203.0.113.7:%d", free) {
+		t.Errorf("advertised: %v", all)
+	}
+	c := join(t, e.NewRouter("room"), 0, 1)
+	if a := c.negotiate(nil); !strings.Contains(a.SDP, " 203.0.113.7 ") || strings.Contains(a.SDP, "127.0.0.2") {
+		t.Errorf("answer:\n%s", a.SDP)
+	}
 }
 
 func TestPublicAddressesReplaceLocalOnes(t *testing.T) {

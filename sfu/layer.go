@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/receive"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
@@ -20,6 +21,7 @@ const ringSize = 1024
 type layer struct {
 	// Set at construction, never changed.
 	id        forward.SourceID
+	group     forward.SourceID // the same for all layers of an m-line, 0 without simulcast
 	track     link.Track
 	stream    link.Stream
 	publisher *Transport
@@ -27,22 +29,28 @@ type layer struct {
 
 	publication atomic.Pointer[Publication] // nil: packets are dropped
 	keyWanted   atomic.Bool
+	clock       atomic.Pointer[report.Clock] // nil before the first sender report; replaced, never changed
 
 	// Owned by the publisher's loop.
 	requests keyframe.Requester
 
 	// Owned by Packets.
+	arrived arrived
+	source  *source      // of the packet read last
+	run     []forward.In // packets on their way, used again
+	current bool         // the layer is the one that is forwarded
+	out     forward.Out
+	scratch [link.MTU + scratchExtra]byte
+}
+
+// arrived is what is known of the packets of a stream so far.
+type arrived struct {
 	unwrap  packet.Unwrapper
 	window  packet.Window
 	highest uint64
 	losses  receive.Losses
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
-	source  *source        // of the packet read last
-	run     []forward.In   // packets on their way, used again
-	current bool           // the layer is the one that is forwarded
-	out     forward.Out
-	scratch [link.MTU + scratchExtra]byte
 }
 
 // source is how the packets of a layer look. It is replaced, never changed.
@@ -74,6 +82,23 @@ func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
 	l.carry(now, via)
 }
 
+// SenderReport takes the times of a sender report, part of link.Sink.
+func (l *layer) SenderReport(ntp report.NTP, rtp uint32) {
+	rate := uint32(videoRate)
+	if !l.stream.Video {
+		rate = audioRate
+	}
+	c := &report.Clock{Rate: rate}
+	c.Report(ntp, rtp)
+	l.clock.Store(c)
+}
+
+// Clock rates of what is forwarded, in Hz: RFC 7587 §4.1 for Opus, and that of every video codec.
+const (
+	audioRate = 48000
+	videoRate = 90000
+)
+
 // Ended is the end of the stream, part of link.Sink.
 func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
 
@@ -83,6 +108,11 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	var in forward.In
 	if err := in.Parse(b); err != nil {
 		count.drop(dropMalformed)
+		return
+	}
+	if !l.known(now, in.PayloadType, via) {
+		// Not numbered: a repeat by RTX that came before the first packet has no payload type yet, and the original follows.
+		count.drop(dropPayloadType)
 		return
 	}
 	if !l.fresh(&in, count) {
@@ -98,10 +128,8 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		count.drop(dropPaused)
 		return
 	}
-	if l.source == nil || l.source.payloadType != in.PayloadType {
-		l.carry(now, via) // what came before looks otherwise
-		negotiated := l.track.Codec(in.PayloadType)
-		l.source = &source{negotiated, codec.FromMime(negotiated.Mime), in.PayloadType}
+	if clock := l.clock.Load(); clock != nil {
+		in.Clock = *clock
 	}
 	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
 	if l.ring != nil {
@@ -112,6 +140,20 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	}
 	l.current = p.observe(now, l, len(b))
 	l.run = append(l.run, in)
+}
+
+// known makes source that of a payload type, and says whether it was negotiated.
+func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
+	if l.source != nil && l.source.payloadType == payloadType {
+		return true
+	}
+	negotiated := l.track.Codec(payloadType)
+	if negotiated.Mime == "" {
+		return false
+	}
+	l.carry(now, via) // what came before looks otherwise
+	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	return true
 }
 
 // carry takes the run to the slots that show it.
@@ -127,8 +169,8 @@ func (l *layer) carry(now time.Time, via *link.Outlet) {
 // fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
 // forwarded, they would use a sequence number twice, which breaks the encryption.
 func (l *layer) fresh(in *forward.In, count *counters) bool {
-	n := l.unwrap.Unwrap(in.Seq)
-	switch l.window.Check(n) {
+	n := l.arrived.unwrap.Unwrap(in.Seq)
+	switch l.arrived.window.Check(n) {
 	case packet.Duplicate:
 		count.drop(dropDuplicate)
 		return false
@@ -137,8 +179,8 @@ func (l *layer) fresh(in *forward.In, count *counters) bool {
 		return false
 	case packet.Fresh:
 	}
-	in.N, in.Newer = n, n > l.highest
-	l.highest = max(l.highest, n)
+	in.N, in.Newer = n, n > l.arrived.highest
+	l.arrived.highest = max(l.arrived.highest, n)
 	return true
 }
 
@@ -147,16 +189,16 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 	if l.ring == nil {
 		return
 	}
-	l.losses.Packet(now, n)
-	if !l.losses.Pending() {
+	l.arrived.losses.Packet(now, n)
+	if !l.arrived.losses.Pending() {
 		return
 	}
-	if l.asked = l.losses.Ask(now, l.asked[:0]); len(l.asked) == 0 {
+	if l.arrived.asked = l.arrived.losses.Ask(now, l.arrived.asked[:0]); len(l.arrived.asked) == 0 {
 		return
 	}
-	l.pairs = receive.Pairs(l.asked, l.pairs[:0])
-	if err := l.track.RequestAgain(l.pairs, via); err == nil {
-		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.asked)))
+	l.arrived.pairs = receive.Pairs(l.arrived.asked, l.arrived.pairs[:0])
+	if err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.arrived.asked)))
 	}
 }
 
@@ -164,6 +206,7 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 func (l *layer) format() forward.Format {
 	return forward.Format{
 		Source:       l.id,
+		Group:        l.group,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
 		AudioLevelID: l.stream.AudioLevelID,

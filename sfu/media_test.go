@@ -201,6 +201,27 @@ func testGarbageIsCarriedOrDroppedAndNothingElse(t *testing.T) {
 	}
 }
 
+func testComingAndGoingLeavesNothing(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	_, _, p := publisher(t, r, 'x')
+	for range 8 {
+		sub := join(t, r, 0, 1)
+		sub.negotiate(nil)
+		sub.connected()
+		sub.transport.Subscribe(p)
+		sub.receive(sub.video, of('x'))
+		sub.transport.Close()
+	}
+	poll(t, e, "something is left", func(s sfu.Stats) bool { return s.Transports == 1 && s.Subscribed == 0 && s.Publications == 1 })
+	out := e.Stats().PacketsOut
+	in := e.Stats().PacketsIn
+	poll(t, e, "the camera stands still", func(s sfu.Stats) bool { return s.PacketsIn > in+20 })
+	if n := e.Stats().PacketsOut; n != out {
+		t.Errorf("%d packets were sent to nobody", n-out)
+	}
+}
+
 func testSlotsGrowWhenTheyRunOut(t *testing.T) {
 	r := newEngine(t).NewRouter("room")
 	_, _, first, sub := pair(t, r, 'x', 1)
@@ -501,4 +522,48 @@ func (c *client) startLayers(layers []*webrtc.TrackLocalStaticRTP, tr *webrtc.RT
 			}
 		}
 	}()
+}
+
+// prober is a track that can repeat packets by RTX before it has sent any.
+type prober struct {
+	*webrtc.TrackLocalStaticRTP
+	bound chan webrtc.TrackLocalContext
+}
+
+func (p *prober) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, err := p.TrackLocalStaticRTP.Bind(c)
+	p.bound <- c
+	return codec, err
+}
+
+// Browsers probe for bandwidth by RTX as soon as they are connected, before the first packet of the stream itself.
+func testRepeatsBeforeTheFirstPacketDoNotEndTheTrack(t *testing.T) {
+	r := newEngine(t).NewRouter("room")
+	c := join(t, r, 0, 0)
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "track", "stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &prober{track, make(chan webrtc.TrackLocalContext, 1)}
+	tr, err := c.pc.AddTransceiverFromTrack(p, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.negotiate(announce(tr, "cam"))
+	c.connected()
+	bound := <-p.bound
+	rtx := &rtp.Header{Version: 2, SSRC: uint32(bound.SSRCRetransmission()), PayloadType: 99} // 98 is VP8, see newPeerConnection
+	repeat := append([]byte{0xff, 0xdc}, vp8(32700, true, true, 'a')...)                      // of 65500, the first that the camera sends
+	for range 20 {
+		rtx.SequenceNumber++
+		if _, err := bound.WriteStream().WriteRTP(rtx, repeat); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.startCamera(track, tr, 'a')
+	sub := join(t, r, 0, 1)
+	sub.transport.Subscribe(a.Published[0])
+	sub.negotiate(nil)
+	sub.connected()
+	sub.receive(sub.video, of('a'))
 }

@@ -229,6 +229,7 @@ func (t *Transport) unpublish(p *Publication) {
 // addTrack reads an incoming stream until it ends.
 func (t *Transport) addTrack(track link.Track) {
 	l := newLayer(forward.SourceID(t.router.engine.sources.Add(1)), track, t)
+	l.group = t.group(l)
 	for _, p := range t.publications {
 		if p.mid == l.stream.MID {
 			l.publication.Store(p)
@@ -236,6 +237,19 @@ func (t *Transport) addTrack(track link.Track) {
 	}
 	t.layers = append(t.layers, l)
 	track.Start(l)
+}
+
+// group returns what the layers of l's m-line have in common.
+func (t *Transport) group(l *layer) forward.SourceID {
+	if l.stream.RID == "" {
+		return 0
+	}
+	for _, other := range t.layers {
+		if other.stream.MID == l.stream.MID {
+			return other.group
+		}
+	}
+	return l.id
 }
 
 func (t *Transport) forgetLayer(l *layer) {

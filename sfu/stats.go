@@ -24,6 +24,7 @@ const (
 	dropMalformed   reason = iota // no RTP packet
 	dropDuplicate                 // seen before
 	dropTooOld                    // too far behind to know whether it was seen before
+	dropPayloadType               // of a payload type that was not negotiated
 	dropUnannounced               // of an m-line that carries no publication
 	dropPaused                    // of a paused publication
 	dropCodec                     // the subscriber does not have the codec
@@ -42,7 +43,7 @@ const (
 
 func (r reason) String() string {
 	return [reasons]string{
-		"malformed", "duplicate", "tooOld", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
+		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
 		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "call",
 	}[r]
 }

@@ -62,7 +62,7 @@ func rest(t *testing.T, ws *websocket.Conn) (protocol.ServerMessage, int) {
 }
 
 func TestASlowReaderIsClosedWith4005(t *testing.T) {
-	h := open(t, fastTalk, func(c *signaling.Config) { c.QueueMessages = 64 })
+	h := open(t, fastTalk, func(c *signaling.Config) { c.QueueMessages, c.Timeout = 64, time.Minute }) // it is silent, too
 	h.undisturbed(func() {
 		ada := h.join(token(t, "ada"))
 		slow := h.silent(token(t, "slow"))

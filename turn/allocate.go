@@ -87,7 +87,7 @@ func (g generator) open(ip netip.Addr, c pion.AllocateListenerConfig) (*relay, e
 	local := netip.AddrPortFrom(ip, uint16(port)) //nolint:gosec // a port
 	r := &relay{
 		sock: s, client: s.req.from, user: c.UserID, local: local, relayed: s.srv.network.Load().outside(local), out: out,
-		created: time.Now(), closed: make(chan struct{}), peers: newPeerTable(),
+		created: time.Now(), gone: make(chan struct{}), peers: newPeerTable(),
 	}
 	if m, ok := out.(*memoryOutlet); ok {
 		m.from = r.relayed

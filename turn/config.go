@@ -56,19 +56,20 @@ const (
 	relaySelf   = "self"
 )
 
-// Limits of what a client, a user and a source address may take.
+// Limits of what a client, a user and a source address may take. A source may be an office whose hundred people join one
+// meeting at the same minute, each with two to four allocations.
 type Limits struct {
 	Allocations          int           `yaml:"allocations" default:"4096" help:"Allocations in total."`
 	AllocationsPerUser   int           `yaml:"allocations_per_user" default:"12" help:"Allocations of one user."`
-	AllocationsPerSource int           `yaml:"allocations_per_source" default:"64" help:"Allocations from one IPv4 address or IPv6 /64."`
+	AllocationsPerSource int           `yaml:"allocations_per_source" default:"512" help:"Allocations from one IPv4 address or IPv6 /64."`
 	Permissions          int           `yaml:"permissions" default:"64" help:"Permissions per allocation."`
 	Channels             int           `yaml:"channels" default:"64" help:"Channels per allocation."`
 	NewPeers             int           `yaml:"new_peers" default:"5" help:"New peer addresses per second and allocation; four times as many at once."`
 	Packets              int           `yaml:"packets" default:"10000" help:"Datagrams per second and allocation, both directions."`
 	Bytes                int           `yaml:"bytes" default:"12500000" help:"Payload bytes per second and allocation, both directions."`
-	Challenges           int           `yaml:"challenges" default:"10" help:"Unauthorized answers per second over UDP to one source; loopback is exempt."`
+	Challenges           int           `yaml:"challenges" default:"30" help:"Unauthorized answers per second over UDP to one source; loopback is exempt."`
 	Connections          int           `yaml:"connections" default:"4096" help:"TCP and TLS connections in total."`
-	ConnectionsPerSource int           `yaml:"connections_per_source" default:"64" help:"TCP and TLS connections from one source."`
+	ConnectionsPerSource int           `yaml:"connections_per_source" default:"256" help:"TCP and TLS connections from one source."`
 	HandshakeTimeout     time.Duration `yaml:"handshake_timeout" default:"5s" help:"Time for a TLS handshake."`
 	IdleTimeout          time.Duration `yaml:"idle_timeout" default:"10s" help:"Time a connection may live without an allocation."`
 	WriteTimeout         time.Duration `yaml:"write_timeout" default:"5s" help:"Time a client on a connection may take to accept a message."`
@@ -136,15 +137,15 @@ func (c Config) withDefaults() Config {
 func (l Limits) withDefaults() Limits {
 	l.Allocations = limit(l.Allocations, 4096)
 	l.AllocationsPerUser = limit(l.AllocationsPerUser, 12)
-	l.AllocationsPerSource = limit(l.AllocationsPerSource, 64)
+	l.AllocationsPerSource = limit(l.AllocationsPerSource, 512)
 	l.Permissions = limit(l.Permissions, 64)
 	l.Channels = limit(l.Channels, 64)
 	l.NewPeers = limit(l.NewPeers, 5)
 	l.Packets = limit(l.Packets, 10_000)
 	l.Bytes = limit(l.Bytes, 12_500_000)
-	l.Challenges = limit(l.Challenges, 10)
+	l.Challenges = limit(l.Challenges, 30)
 	l.Connections = limit(l.Connections, 4096)
-	l.ConnectionsPerSource = limit(l.ConnectionsPerSource, 64)
+	l.ConnectionsPerSource = limit(l.ConnectionsPerSource, 256)
 	l.HandshakeTimeout = or(l.HandshakeTimeout, 5*time.Second)
 	l.IdleTimeout = or(l.IdleTimeout, 10*time.Second)
 	l.WriteTimeout = or(l.WriteTimeout, 5*time.Second)

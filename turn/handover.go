@@ -37,8 +37,8 @@ func (s *Server) Deliver(b []byte, from, to netip.AddrPort) bool {
 	if r == nil {
 		return false
 	}
-	if len(b) > relayMTU {
-		s.count.drop(dropMalformed)
+	if len(b) >= relayMTU {
+		s.count.drop(dropTooLong)
 		return true
 	}
 	buf, _ := s.buffers.Get().(*[relayBuf]byte)

@@ -148,6 +148,25 @@ func TestRefusalsHaveTheRightCode(t *testing.T) {
 	}
 }
 
+// A datagram that does not fit is dropped whole, never cut.
+func TestLongDatagramsAreDropped(t *testing.T) {
+	planes(t, func(t *testing.T, cfg Config) {
+		b, s := newBed(t, cfg, "udp")
+		buf := make([]byte, 4096)
+		for _, n := range []int{relayMTU + 500, relayMTU, relayMTU - 1} {
+			_, _ = b.peer.WriteToUDPAddrPort(make([]byte, n), b.relayed.AddrPort())
+		}
+		_ = b.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		n, err := b.conn.Read(buf)
+		if err != nil || n != 4+relayMTU-1 {
+			t.Errorf("%d bytes came first, %v", n, err)
+		}
+		if got := s.Stats().Dropped["too_long"]; got != 2 {
+			t.Errorf("%d counted", got)
+		}
+	})
+}
+
 // pipe is a packet connection whose clients are the test: it can have any address.
 type pipe struct {
 	in   chan packet

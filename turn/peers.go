@@ -39,22 +39,20 @@ func (t *peerTable) channel(number uint16, pol *policy.Policy) (p *peer, passed 
 	return p, p != nil && p.passed == pol
 }
 
-// permitted finds the peer at an address, nil when it is not known yet, and whether the address is permitted at all.
+// permitted finds the peer at an address, nil when it is not known yet, and whether it may talk at all: a channel keeps the
+// door open for as long as it lives, also when its permission has run out.
 func (t *peerTable) permitted(addr netip.AddrPort, pol *policy.Policy) (p *peer, ok, passed bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	p = t.peers[addr]
-	return p, t.permits[addr.Addr()], p != nil && p.passed == pol
+	return p, t.permits[addr.Addr()] || p != nil && p.channel != 0, p != nil && p.passed == pol
 }
 
-// source says what the table knows of a sender: its channel, 0 when it has none, and whether it is permitted.
-func (t *peerTable) source(src netip.AddrPort) (channel uint16, ok bool) {
+// number is the channel of a peer, 0 when it has none.
+func (t *peerTable) number(p *peer) uint16 {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if p := t.peers[src]; p != nil && p.channel != 0 {
-		return p.channel, true
-	}
-	return 0, t.permits[src.Addr()]
+	return p.channel
 }
 
 // pass remembers that pol lets p pass.

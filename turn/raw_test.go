@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"bytes"
 	"crypto/md5" //nolint:gosec // RFC 8489 §9.2.2
 	"encoding/binary"
 	"net"
@@ -60,8 +61,36 @@ func (c *raw) receive() *stun.Message {
 // bare sends a request without credentials.
 func (c *raw) bare(method stun.Method, set ...stun.Setter) *stun.Message {
 	c.t.Helper()
-	c.send(c.build(method, set...))
-	return c.receive()
+	return c.exchange(c.build(method, set...))
+}
+
+// exchange sends a request and returns its answer, nil when none comes in time. Over UDP it sends again, as everybody does.
+func (c *raw) exchange(b []byte) *stun.Message {
+	c.t.Helper()
+	_, again := c.conn.(*net.UDPConn)
+	buf := make([]byte, 2048)
+	deadline := time.Now().Add(c.readTimeout)
+	for wait := 20 * time.Millisecond; ; wait *= 2 {
+		c.send(b)
+		until := deadline
+		if next := time.Now().Add(wait); again && next.Before(deadline) {
+			until = next
+		}
+		_ = c.conn.SetReadDeadline(until)
+		for {
+			n, err := c.conn.Read(buf)
+			if err != nil {
+				break
+			}
+			m := &stun.Message{Raw: buf[:n]}
+			if m.Decode() == nil && bytes.Equal(m.TransactionID[:], b[8:20]) {
+				return m
+			}
+		}
+		if !again || !time.Now().Before(deadline) {
+			return nil
+		}
+	}
 }
 
 func (c *raw) build(method stun.Method, set ...stun.Setter) []byte {
@@ -89,8 +118,7 @@ func (c *raw) request(method stun.Method, set ...stun.Setter) *stun.Message {
 		}
 		c.nonce, c.realm = nonce.String(), realm.String()
 	}
-	c.send(c.build(method, append(set, stun.NewUsername(c.user), stun.NewRealm(c.realm), stun.NewNonce(c.nonce), c.key())...))
-	m := c.receive()
+	m := c.exchange(c.build(method, append(set, stun.NewUsername(c.user), stun.NewRealm(c.realm), stun.NewNonce(c.nonce), c.key())...))
 	if m != nil && m.Contains(stun.AttrMessageIntegrity) {
 		if err := c.key().Check(m); err != nil {
 			c.t.Errorf("integrity of the answer %v: %v", m, err)

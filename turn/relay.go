@@ -29,9 +29,9 @@ type relay struct {
 	newPeers quota.Bucket // Owned by the socket's read loop.
 	up, down traffic
 
-	closed chan struct{}
-	once   sync.Once // Close
-	ended  sync.Once // ReadFrom
+	gone  chan struct{} // closed when pion has forgotten the allocation
+	once  sync.Once     // Close
+	ended sync.Once     // ReadFrom
 }
 
 // outlet is how a relay reaches peers: a UDP socket of its own, or the SFU in the same process.
@@ -90,13 +90,14 @@ func (r *relay) toPeer(now time.Time, addr netip.AddrPort, n int) (to netip.Addr
 	return p.to, 0, true
 }
 
-// judge asks the policy about p, and remembers a yes that depends on nothing but the policy.
+// judge asks the policy about p, and remembers a yes that lasts.
 func (r *relay) judge(pol *policy.Policy, p *peer) bool {
-	if reason := pol.Peer(p.addr, r.sock.srv.live); reason != policy.Allowed {
+	reason, lasting := pol.Peer(p.addr, r.sock.srv.live)
+	if reason != policy.Allowed {
 		r.sock.srv.count.deny(reason)
 		return false
 	}
-	if !pol.Owns(p.addr.Addr()) { // an own address may stop being a relay's at any time
+	if lasting {
 		r.peers.pass(p, pol)
 	}
 	return true
@@ -123,27 +124,35 @@ func (r *relay) received(packets, bytes int) {
 
 // from says who src is for the client: the name it uses, and its channel, 0 for a Data indication.
 func (r *relay) from(now time.Time, src netip.AddrPort, n int) (name netip.AddrPort, channel uint16, why drop, ok bool) {
-	channel, permitted := r.peers.source(src)
+	pol := r.sock.srv.policy.Load()
+	p, permitted, passed := r.peers.permitted(src, pol)
 	if !permitted {
 		if name := r.sock.srv.outside(src); name != src {
 			src = name
-			channel, permitted = r.peers.source(src)
+			p, permitted, passed = r.peers.permitted(src, pol)
 		}
+	}
+	if permitted && p == nil {
+		p = r.peers.add(src, r.sock.srv.inside(src))
 	}
 	switch {
 	case !permitted:
 		return src, 0, dropNoPermission, false
-	case channel == 0 && r.sock.srv.policy.Load().Peer(src, r.sock.srv.live) != policy.Allowed:
+	case !passed && !r.judge(pol, p):
 		return src, 0, dropPolicy, false
 	case !r.shape.take(now, n, r.sock.srv.settings.Load()):
 		return src, 0, dropRate, false
 	}
-	return src, channel, 0, true
+	return src, r.peers.number(p), 0, true
 }
 
 // wrap makes of the payload buf[frame.Headroom:][:n], received from src, the message for the client. It is nil when the
 // datagram is dropped.
 func (r *relay) wrap(now time.Time, buf []byte, n int, src netip.AddrPort) []byte {
+	if n >= relayMTU { // the rest may be cut off
+		r.sock.srv.count.drop(dropTooLong)
+		return nil
+	}
 	name, channel, why, ok := r.from(now, src, n)
 	if !ok {
 		r.sock.srv.count.drop(why)
@@ -164,7 +173,7 @@ func transactionID() (id [12]byte) {
 	return id
 }
 
-// relayMTU is the longest payload taken from a peer, in bytes: no WebRTC datagram is longer than an Ethernet frame.
+// relayMTU is more than the longest payload taken from a peer, in bytes: no WebRTC datagram is longer than an Ethernet frame.
 const relayMTU = 2048
 
 // relayBuf is the size of a buffer for receive.
@@ -187,10 +196,16 @@ func (r *relay) receive(buf []byte, n int, src netip.AddrPort) {
 // it the goroutine that reads.
 
 func (r *relay) ReadFrom([]byte) (int, net.Addr, error) {
-	defer r.ended.Do(r.sock.srv.running.Done)
 	r.out.pump(r)
+	r.ended.Do(func() {
+		time.AfterFunc(forgetting, func() { r.sock.left(r) })
+		r.sock.srv.running.Done()
+	})
 	return 0, nil, net.ErrClosed
 }
+
+// forgetting is what pion may take to forget an allocation after ReadFrom has failed: a few instructions, and a lock.
+const forgetting = 10 * time.Millisecond
 
 func (r *relay) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), nil }
 
@@ -200,7 +215,6 @@ func (r *relay) Close() error {
 	r.once.Do(func() {
 		r.sock.forget(r)
 		r.sock.srv.forget(r)
-		close(r.closed)
 		_ = r.out.close() // ends the pump, for which Server.Close waits: whatever must be true then comes before
 		r.sock.srv.ports.release(int(r.local.Port()))
 	})

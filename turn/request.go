@@ -27,6 +27,7 @@ type request struct {
 
 // Message types of RFC 8656 §17.
 const (
+	allocateRequest         = 0x0003
 	refreshRequest          = 0x0004
 	createPermissionRequest = 0x0008
 	channelBindRequest      = 0x0009
@@ -155,7 +156,8 @@ func (s *socket) judge(addr netip.Addr) policy.Reason {
 	pol := s.srv.policy.Load()
 	if s.req.kind() == channelBindRequest {
 		if peer, ok := frame.PeerAddress(s.req.raw); ok {
-			return pol.Peer(peer, s.srv.live)
+			r, _ := pol.Peer(peer, s.srv.live)
+			return r
 		}
 	}
 	return pol.Address(addr)
@@ -180,8 +182,9 @@ func (s *socket) room(r *relay, addr netip.Addr) (limited, bool) {
 
 // events tells relays what pion granted. pion calls with its own locks held, so these take the relay's lock and no other.
 func (s *socket) events() pion.EventHandler {
-	on := func(client net.Addr, do func(*relay)) {
-		if r := s.relay(addrPort(client)); r != nil {
+	// The same client may have a new relay while pion is still taking down the old one.
+	on := func(client, relayed net.Addr, do func(*relay)) {
+		if r := s.relay(addrPort(client)); r != nil && r.relayed == addrPort(relayed) {
 			do(r)
 		}
 	}
@@ -194,20 +197,20 @@ func (s *socket) events() pion.EventHandler {
 			}
 			s.srv.count.auth[v].Add(1)
 		},
-		OnPermissionCreated: func(client, _ net.Addr, _, _, _ string, _ net.Addr, ip net.IP) {
-			on(client, func(r *relay) { withAddr(ip, r.peers.permit) })
+		OnPermissionCreated: func(client, _ net.Addr, _, _, _ string, relayed net.Addr, ip net.IP) {
+			on(client, relayed, func(r *relay) { withAddr(ip, r.peers.permit) })
 		},
-		OnPermissionDeleted: func(client, _ net.Addr, _, _, _ string, _ net.Addr, ip net.IP) {
-			on(client, func(r *relay) { withAddr(ip, r.peers.forbid) })
+		OnPermissionDeleted: func(client, _ net.Addr, _, _, _ string, relayed net.Addr, ip net.IP) {
+			on(client, relayed, func(r *relay) { withAddr(ip, r.peers.forbid) })
 		},
-		OnChannelCreated: func(client, _ net.Addr, _, _, _ string, _, peer net.Addr, number uint16) {
-			on(client, func(r *relay) {
+		OnChannelCreated: func(client, _ net.Addr, _, _, _ string, relayed, peer net.Addr, number uint16) {
+			on(client, relayed, func(r *relay) {
 				a := addrPort(peer)
 				r.peers.bind(a, s.srv.inside(a), number)
 			})
 		},
-		OnChannelDeleted: func(client, _ net.Addr, _, _, _ string, _, peer net.Addr, number uint16) {
-			on(client, func(r *relay) { r.peers.unbind(addrPort(peer), number) })
+		OnChannelDeleted: func(client, _ net.Addr, _, _, _ string, relayed, peer net.Addr, number uint16) {
+			on(client, relayed, func(r *relay) { r.peers.unbind(addrPort(peer), number) })
 		},
 	}
 }

@@ -47,15 +47,16 @@ type socket struct {
 	kind      string
 	local     netip.AddrPort
 
-	mu     sync.RWMutex
-	relays map[netip.AddrPort]*relay // Guarded by mu: by client
+	mu      sync.RWMutex
+	relays  map[netip.AddrPort]*relay // Guarded by mu: by client
+	leaving map[netip.AddrPort]*relay // Guarded by mu: by client, closed and not yet forgotten by pion
 
 	req   request // Owned by pion's read loop, which runs all callbacks of a request.
 	ended sync.Once
 }
 
 func newSocket(srv *Server, t transport, kind string, local netip.AddrPort) *socket {
-	s := &socket{srv: srv, transport: t, kind: kind, local: local, relays: map[netip.AddrPort]*relay{}}
+	s := &socket{srv: srv, transport: t, kind: kind, local: local, relays: map[netip.AddrPort]*relay{}, leaving: map[netip.AddrPort]*relay{}}
 	if b, ok := t.(batcher); ok {
 		b.attach(s)
 	}
@@ -93,6 +94,9 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 			continue
 		}
 		s.req = request{from: from, raw: p[:n]}
+		if s.tooSoon() {
+			continue
+		}
 		return n, net.UDPAddrFromAddrPort(from), nil
 	}
 }
@@ -112,6 +116,27 @@ func (s *socket) loop(from netip.AddrPort) bool {
 		return false
 	}
 	s.srv.count.drop(dropLoop)
+	return true
+}
+
+// tooSoon says whether the request is for an allocation by a client whose last one is still being taken down. pion's
+// goroutine of the old allocation ends by deleting whatever allocation the client has then. Over UDP the client asks again
+// anyway; over a stream the request waits, and nobody else with it.
+func (s *socket) tooSoon() bool {
+	if s.req.kind() != allocateRequest {
+		return false
+	}
+	s.mu.RLock()
+	r := s.leaving[s.req.from]
+	s.mu.RUnlock()
+	switch {
+	case r == nil:
+		return false
+	case s.stream():
+		<-r.gone
+		return false
+	}
+	s.srv.count.drop(dropTooSoon)
 	return true
 }
 
@@ -174,11 +199,22 @@ func (s *socket) forget(r *relay) {
 	last := s.relays[r.client] == r
 	if last {
 		delete(s.relays, r.client)
+		s.leaving[r.client] = r
 	}
 	s.mu.Unlock()
 	if last {
 		s.transport.hold(false)
 	}
+}
+
+// left is when pion has forgotten r.
+func (s *socket) left(r *relay) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving[r.client] == r {
+		delete(s.leaving, r.client)
+	}
+	close(r.gone)
 }
 
 // outlet opens what a new relay sends and receives through.

@@ -37,13 +37,15 @@ const (
 	dropRate                     // the allocation has used up its rate
 	dropFull                     // the socket's buffer is full, or the network refuses
 	dropMalformed                // not a message at all
+	dropTooLong                  // more than relayMTU bytes from a peer
 	dropChallenge                // an unauthorized source has got enough answers
 	dropLoop                     // a request that came out of one of our own relays
+	dropTooSoon                  // a request for an allocation while the last one is being taken down
 	drops                        // how many there are
 )
 
 var dropLabels = [drops]string{
-	"no_allocation", "no_channel", "no_permission", "policy", "rate", "send_failed", "malformed", "challenges", "loop",
+	"no_allocation", "no_channel", "no_permission", "policy", "rate", "send_failed", "malformed", "too_long", "challenges", "loop", "too_soon",
 }
 
 // limited is a limit that refused something.

@@ -2,7 +2,7 @@ import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', '**/dist', '**/node_modules', 'e2e', '*.mjs', '*.js', '*.config.ts', '*/*.config.ts'] },
+  { ignores: ['dist', '**/dist', '**/node_modules', '*.mjs', '*.js', '*.config.ts', '*/*.config.ts', 'e2e/*.ts'] },
   ...tseslint.configs.strictTypeChecked,
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
   {

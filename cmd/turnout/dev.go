@@ -44,7 +44,7 @@ func (c *devCommand) Run(p *process) error {
 	routes := map[string]http.Handler{
 		"GET /api/token": tokenDoor{key: key, secret: cfg.Signaling.Keys[key], anyHost: c.InsecureLAN},
 	}
-	return runServer(p.ctx, lifecycle{
+	return runServer(lifecycle{
 		open:     func() (*server, error) { return open(cfg, routes, log) },
 		read:     func() (Config, error) { return c.reread(p, cfg, log) },
 		announce: func(s *server) error { return announce(p.stdout, s) },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,7 +47,10 @@ func (s *server) serve(listener net.Listener, h http.Handler) {
 	go func() {
 		defer close(e.done)
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("HTTP server stopped", "addr", e.addr.String(), "err", err)
+			select {
+			case s.failed <- fmt.Errorf("the HTTP server on %s has stopped: %w", e.addr, err):
+			default: // another one has failed, too
+			}
 		}
 	}()
 }

@@ -1,11 +1,10 @@
-// Command turnout serves real-time rooms: calls, screens, messages and documents over one WebRTC connection per participant.
+// Command turnout serves real-time rooms: calls, screens, messages and presence over one WebRTC connection per participant.
 //
 // It is the roof over the planes: it reads the configuration, opens the planes from the ground up (see open), puts them behind
 // one HTTP server, and takes them down again in the opposite order. It decides nothing about rooms or packets.
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,6 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // process is what a command has of the process it runs in.
 type process struct {
-	ctx    context.Context
 	args   []string // the command line
 	stdout io.Writer
 	stderr io.Writer
@@ -27,7 +25,7 @@ type process struct {
 
 // run carries out one command line and returns the exit code. Whatever goes wrong is one line on stderr.
 func run(args []string, stdout, stderr io.Writer) int {
-	p := &process{ctx: context.Background(), args: args, stdout: stdout, stderr: stderr}
+	p := &process{args: args, stdout: stdout, stderr: stderr}
 	ctx, err := parse(args, new(commands), stdout, stderr)
 	if err == nil {
 		err = ctx.Run(p)
@@ -51,7 +49,7 @@ type commands struct {
 func parse(args []string, into *commands, stdout, stderr io.Writer) (*kong.Context, error) {
 	k, err := kong.New(into,
 		kong.Name("turnout"),
-		kong.Description("Rooms for video calls, screens, messages and documents, with a TURN server inside."),
+		kong.Description("Rooms for video calls, screens, messages and presence, with a TURN server inside."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 120}),
 		kong.Writers(stdout, stderr),
 		kong.PostBuild(func(k *kong.Kong) error {

@@ -20,7 +20,7 @@ func openRelay(cfg Config, log *slog.Logger) (_ *server, err error) {
 	if err := errors.Join(cfg.validateOwn(), cfg.TURN.Validate()); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}
+	s := &server{cfg: cfg, log: log, mux: http.NewServeMux(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.close()

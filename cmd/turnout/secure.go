@@ -37,7 +37,9 @@ func (s *server) openSecure() error {
 	}
 	w := &secured{}
 	var err error
-	w.front, err = front.Listen(s.cfg.TLS.Listen, front.Config{Certificate: w.handshake})
+	w.front, err = front.Listen(s.cfg.TLS.Listen, front.Config{
+		Certificate: w.handshake, Timeout: s.cfg.TLS.Timeout, Undecided: s.cfg.TLS.Undecided, PerSource: s.cfg.TLS.PerSource,
+	})
 	if err != nil {
 		return explain(err, "--tls-listen", "--tls-listen")
 	}

@@ -19,6 +19,9 @@ type TLSConfig struct {
 	SelfSigned bool          `yaml:"self_signed" help:"Make a certificate that signs itself, for a local network; its fingerprint is printed."`
 	Redirect   string        `yaml:"redirect" default:":80" help:"With a domain: address of HTTP that leads to HTTPS and answers ACME; empty turns it off."`
 	HSTS       time.Duration `yaml:"hsts" default:"4320h" help:"With a domain: time for which browsers insist on HTTPS (RFC 6797); 0 turns it off."`
+	Timeout    time.Duration `yaml:"timeout" default:"10s" help:"Time until a connection must have said what it speaks, TLS handshake included."`
+	Undecided  int           `yaml:"undecided" default:"1024" help:"Connections that have not yet said so, together."`
+	PerSource  int           `yaml:"undecided_per_source" default:"64" help:"The same, from one IPv4 address or IPv6 /64."`
 }
 
 // ACMEConfig is where the certificate of a domain without files comes from.
@@ -53,8 +56,8 @@ func (c Config) validateOwn() error {
 		return errors.New("tls.cert and tls.key belong together: give both")
 	case c.TLS.Cert != "" && c.TLS.SelfSigned:
 		return errors.New("tls.self_signed and tls.cert exclude each other: leave one out")
-	case c.TLS.HSTS < 0:
-		return errors.New("tls.hsts must not be negative")
+	case c.TLS.HSTS < 0 || c.TLS.Timeout < 0 || c.TLS.Undecided < 0 || c.TLS.PerSource < 0:
+		return errors.New("tls.hsts, tls.timeout, tls.undecided and tls.undecided_per_source must not be negative")
 	case c.APIRate < 1:
 		return errors.New("api_rate must be at least 1")
 	case c.Operator != "" && len(c.Operator) < auth.MinSecret:

@@ -20,7 +20,7 @@ func (c *serveCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return runServer(p.ctx, lifecycle{
+	return runServer(lifecycle{
 		open: func() (*server, error) { return open(cfg, nil, log) },
 		read: func() (Config, error) {
 			var again commands
@@ -69,7 +69,7 @@ type lifecycle struct {
 
 // runServer serves until the first SIGINT or SIGTERM and then stops in good order; the second one stops it at once. SIGHUP
 // reloads.
-func runServer(ctx context.Context, how lifecycle) error {
+func runServer(how lifecycle) (err error) {
 	signals, again := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -88,14 +88,14 @@ func runServer(ctx context.Context, how lifecycle) error {
 		select {
 		case <-again:
 			s.reload(how.read)
-		case <-ctx.Done():
+		case err = <-s.failed:
 			stopping = true
 		case got := <-signals:
 			s.log.Info("stopping", "signal", got.String(), "deadline", s.cfg.Shutdown)
 			stopping = true
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown)
 	defer cancel()
 	go func() {
 		select {
@@ -106,7 +106,7 @@ func runServer(ctx context.Context, how lifecycle) error {
 		}
 	}()
 	s.drain(ctx)
-	return nil
+	return err
 }
 
 func newLogger(cfg LogConfig, w io.Writer) *slog.Logger {

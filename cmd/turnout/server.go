@@ -17,14 +17,15 @@ import (
 
 // server is a running turnout. Set by open, never changed.
 type server struct {
-	cfg   Config
-	log   *slog.Logger
-	media *sfu.Engine
-	turn  *turn.Server      // nil when it is turned off
-	rooms *signaling.Server // nil in turnout turn, and so is media
-	mux   *http.ServeMux
-	http  []*endpoint // the plain one first
-	https *secured    // nil without a certificate
+	cfg    Config
+	log    *slog.Logger
+	media  *sfu.Engine
+	turn   *turn.Server      // nil when it is turned off
+	rooms  *signaling.Server // nil in turnout turn, and so is media
+	mux    *http.ServeMux
+	http   []*endpoint // the plain one first
+	https  *secured    // nil without a certificate
+	failed chan error  // of the HTTP server; room for one
 
 	draining atomic.Bool
 }
@@ -35,7 +36,7 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: log, mux: http.NewServeMux()}
+	s := &server{cfg: cfg, log: log, mux: http.NewServeMux(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			s.close()

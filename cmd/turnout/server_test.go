@@ -279,3 +279,9 @@ func TestServeSaysWhereItIsAndKeepsItsSecrets(t *testing.T) {
 		t.Errorf("%s, %v; want %s…", minted, err, want)
 	}
 }
+
+func TestVersionIsPrinted(t *testing.T) {
+	if out, err := command(t, nil, "version").Output(); err != nil || !strings.HasPrefix(string(out), "turnout ") || len(strings.Fields(string(out))) != 2 {
+		t.Errorf("%q, %v", out, err)
+	}
+}

@@ -77,7 +77,7 @@ func (c *relayCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return runServer(p.ctx, lifecycle{
+	return runServer(lifecycle{
 		open: func() (*server, error) { return openRelay(cfg, log) },
 		read: func() (Config, error) {
 			var again commands

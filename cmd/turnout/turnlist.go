@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (c *allocationsCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(p.ctx, http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/v1/turn/allocations", nil)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/v1/turn/allocations", nil)
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}

@@ -117,6 +117,11 @@ func (i *Inbox) Message(now time.Time, bytes int) error {
 	return i.charge(now, 1, bytes)
 }
 
+// Bytes asks for permission to let in something that counts as no message. The error is ErrRate.
+func (i *Inbox) Bytes(now time.Time, bytes int) error {
+	return i.charge(now, 0, bytes)
+}
+
 // Malformed charges for a frame that cannot be read.
 func (i *Inbox) Malformed(now time.Time) error {
 	return i.charge(now, MalformedCost, 0)
@@ -135,7 +140,7 @@ func (i *Inbox) Fragment(now time.Time, f frame.Fragment) (whole []byte, err err
 	p := i.underWay[f.ID]
 	switch {
 	case p == nil && f.Offset > 0:
-		return nil, nil
+		return nil, i.Bytes(now, len(f.Data))
 	case p == nil:
 		if p, err = i.begin(now, f); err != nil {
 			return nil, err

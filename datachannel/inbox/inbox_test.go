@@ -137,6 +137,19 @@ func TestRate(t *testing.T) {
 	}
 }
 
+func TestWhatIsIgnoredIsChargedToo(t *testing.T) {
+	i := New(limits())
+	f := frame.Fragment{ID: 1, Offset: 5, Total: 1 << 17, Data: make([]byte, 1<<16)}
+	for range 16 {
+		if _, err := i.Fragment(start, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := i.Fragment(start, f); !errors.Is(err, ErrRate) {
+		t.Fatal(err)
+	}
+}
+
 func TestAcknowledgementIsDueAfterFramesOrBytesOrTime(t *testing.T) {
 	i := New(limits())
 	if _, due := i.AckDue(); due {

@@ -38,15 +38,17 @@ type Writer struct {
 	meter meter
 }
 
-// job is one of the three.
-type job struct {
-	write   *Write
-	written func(error)
+// job is one of the types below.
+type job interface{ isJob() }
 
-	load   *Doc
-	loaded func(State, error)
+type writing struct {
+	write Write
+	done  func(error)
+}
 
-	compact *compaction
+type loading struct {
+	doc  Doc
+	done func(State, error)
 }
 
 type compaction struct {
@@ -54,6 +56,10 @@ type compaction struct {
 	snapshot log.Record
 	done     func(error)
 }
+
+func (*writing) isJob()    {}
+func (*loading) isJob()    {}
+func (*compaction) isJob() {}
 
 // NewWriter starts a writer. The store stays its owner's to close, after Close.
 func NewWriter(s Store) *Writer {
@@ -65,18 +71,18 @@ func NewWriter(s Store) *Writer {
 // Append queues a record and calls done when it is on disk, or could not be stored. The error is ErrBusy or ErrClosed;
 // done is not called then.
 func (w *Writer) Append(write Write, done func(error)) error {
-	return w.put(job{write: &write, written: done})
+	return w.put(&writing{write, done})
 }
 
 // Load reads a document, after what was queued before has been stored. Errors as of Append.
 func (w *Writer) Load(d Doc, done func(State, error)) error {
-	return w.put(job{load: &d, loaded: done})
+	return w.put(&loading{d, done})
 }
 
 // Compact puts a snapshot in the place of all records up to its sequence number, in slices between which others write.
 // Errors as of Append.
 func (w *Writer) Compact(d Doc, snapshot log.Record, done func(error)) error {
-	return w.put(job{compact: &compaction{d, snapshot, done}})
+	return w.put(&compaction{d, snapshot, done})
 }
 
 func (w *Writer) put(j job) error {
@@ -104,80 +110,69 @@ func (w *Writer) run() {
 	defer close(w.done)
 	timer := time.NewTimer(commitDelay)
 	defer timer.Stop()
-	var batch []job
 	for {
 		select {
 		case j := <-w.jobs:
-			batch = w.gather(append(batch[:0], j), timer)
+			w.do(j, timer)
 		case <-w.stop:
-			w.drain()
+			w.drain(timer)
 			return
 		}
-		w.do(batch)
-		clear(batch)
 	}
-}
-
-// gather waits for company of a write. Another kind of job ends it.
-func (w *Writer) gather(batch []job, timer *time.Timer) []job {
-	if batch[0].write == nil {
-		return batch
-	}
-	timer.Reset(commitDelay)
-	size := len(batch[0].write.Record.Data)
-	for len(batch) < commitRecords && size < commitBytes {
-		select {
-		case j := <-w.jobs:
-			batch = append(batch, j)
-			if j.write == nil {
-				return batch
-			}
-			size += len(j.write.Record.Data)
-		case <-timer.C:
-			return batch
-		case <-w.stop:
-			return batch
-		}
-	}
-	return batch
 }
 
 // drain does what was queued before Close.
-func (w *Writer) drain() {
+func (w *Writer) drain(timer *time.Timer) {
 	for {
 		select {
 		case j := <-w.jobs:
-			w.do([]job{j})
+			w.do(j, timer)
 		default:
 			return
 		}
 	}
 }
 
-// do does the jobs: the writes at the beginning in one transaction, then the others.
-func (w *Writer) do(batch []job) {
-	writes := 0
-	for writes < len(batch) && batch[writes].write != nil {
-		writes++
-	}
-	w.commit(batch[:writes])
-	for _, j := range batch[writes:] {
-		switch {
-		case j.load != nil:
-			j.loaded(w.store.Load(*j.load))
-		case j.compact != nil:
-			w.compactSlice(j)
+func (w *Writer) do(j job, timer *time.Timer) {
+	switch j := j.(type) {
+	case *writing:
+		batch, next := w.gather(j, timer)
+		w.commit(batch)
+		if next != nil {
+			w.do(next, timer)
 		}
+	case *loading:
+		j.done(w.store.Load(j.doc))
+	case *compaction:
+		w.slice(j)
 	}
 }
 
-func (w *Writer) commit(batch []job) {
-	if len(batch) == 0 {
-		return
+// gather waits for company of a write. Another kind of job ends it, and comes next.
+func (w *Writer) gather(first *writing, timer *time.Timer) (batch []*writing, next job) {
+	timer.Reset(commitDelay)
+	batch = []*writing{first}
+	size := len(first.write.Record.Data)
+	for len(batch) < commitRecords && size < commitBytes {
+		select {
+		case j := <-w.jobs:
+			x, ok := j.(*writing)
+			if !ok {
+				return batch, j
+			}
+			batch = append(batch, x)
+			size += len(x.write.Record.Data)
+		case <-timer.C:
+			return batch, nil
+		}
 	}
+	return batch, nil
+}
+
+func (w *Writer) commit(batch []*writing) {
 	writes := make([]Write, 0, len(batch))
 	for _, j := range batch {
-		writes = append(writes, *j.write)
+		writes = append(writes, j.write)
 	}
 	begin := time.Now()
 	err := w.store.Append(writes)
@@ -191,13 +186,13 @@ func (w *Writer) commit(batch []job) {
 		}
 	})
 	for _, j := range batch {
-		j.written(err)
+		j.done(err)
 	}
 }
 
-// compactSlice does a slice and queues the next.
-func (w *Writer) compactSlice(j job) {
-	more, err := w.store.Compact(j.compact.doc, j.compact.snapshot, compactSlice)
+// slice does a part of a compaction and queues the next.
+func (w *Writer) slice(j *compaction) {
+	more, err := w.store.Compact(j.doc, j.snapshot, compactSlice)
 	if err == nil && more {
 		select {
 		case w.jobs <- j:
@@ -211,7 +206,7 @@ func (w *Writer) compactSlice(j job) {
 			s.Failed++
 		}
 	})
-	j.compact.done(err)
+	j.done(err)
 }
 
 // Stats of a Writer since it began.

@@ -1,6 +1,9 @@
 package yjs
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Awareness is who looks at a document now: a JSON state for each client id, as the awareness protocol of y-protocols has it,
 // with one addition. A client id belongs to the owner that first announced it, and nobody else can set, spoof or remove its
@@ -11,9 +14,15 @@ type Awareness struct {
 	entries map[uint64]*entry
 }
 
-// Owner names who announces states; it is not empty. Let it be a participant rather than a connection, so that somebody who
-// comes back on a new connection before the old one is known to be dead is still the same.
+// Owner names who announces states, such as a participant; it is not empty.
 type Owner string
+
+// Speaker says who announces states, and over which of its connections. An owner who comes back on a new connection before
+// the old one is known to be dead is still the same.
+type Speaker struct {
+	Owner Owner
+	Via   uint64
+}
 
 // nobody owns the client ids of those who left. They are remembered only so that late echoes stay echoes.
 const nobody Owner = ""
@@ -21,6 +30,7 @@ const nobody Owner = ""
 // entry is what is known of a client id.
 type entry struct {
 	owner Owner
+	via   uint64 // over which it was announced last
 	clock uint64
 	state []byte    // JSON; empty once it is gone
 	until time.Time // when the state goes unless renewed, or, of one that is gone, when it is forgotten
@@ -41,19 +51,24 @@ func NewAwareness(l AwarenessLimits) *Awareness {
 type Heard struct {
 	// Relay is the part that the others must hear, as an awareness update; nil if there is none. It shares the memory of the
 	// update that was given if all of it is.
-	Relay   []byte
+	Relay []byte
+	// Reply is what the speaker must hear: that states it has announced count as gone; nil if there is none. A client that
+	// comes back announces itself with the clock it had, which y-protocols' clients ignore after it was gone; told that it is
+	// gone, it announces itself with a higher one.
+	Reply   []byte
 	Echoes  int // states that are known: sent on by others, or repeated
 	Foreign int // attempts at the client ids of somebody else
 	Excess  int // new client ids beyond AwarenessLimits
 
-	claims int // new client ids: looking for room among all entries takes time, so one update has few
+	ghosts []uint64 // client ids of Reply
+	claims int      // new client ids: looking for room among all entries takes time, so one update has few
 }
 
-// Apply hears an awareness update from an owner. Echoes, foreign and excess states are counted and change nothing; all three
+// Apply hears an awareness update. Echoes, foreign and excess states are counted and change nothing; all three
 // come from honest clients too. The error is a *MalformedError or a *LimitError, and then nothing has changed. JSON is looked
 // at only if it is new.
-func (a *Awareness) Apply(now time.Time, from Owner, update []byte) (Heard, error) {
-	if err := a.examine(from, update); err != nil {
+func (a *Awareness) Apply(now time.Time, from Speaker, update []byte) (Heard, error) {
+	if err := a.examine(from.Owner, update); err != nil {
 		return Heard{}, err
 	}
 	var h Heard
@@ -75,6 +90,7 @@ func (a *Awareness) Apply(now time.Time, from Owner, update []byte) (Heard, erro
 	default:
 		h.Relay = append(appendUint(make([]byte, 0, len(relay)+maxUintBytes), accepted), relay...)
 	}
+	h.Reply = a.encode(a.still(h.ghosts))
 	return h, nil
 }
 
@@ -135,14 +151,14 @@ func (a *Awareness) judge(from Owner, n announcement) verdict {
 }
 
 // hear takes in one announcement and says whether the others must hear it.
-func (a *Awareness) hear(now time.Time, from Owner, n announcement, h *Heard) bool {
-	switch a.judge(from, n) {
+func (a *Awareness) hear(now time.Time, from Speaker, n announcement, h *Heard) bool {
+	switch a.judge(from.Owner, n) {
 	case accept:
-		a.entries[n.client].set(now, a.limits.TTL, n)
+		a.entries[n.client].set(now, a.limits.TTL, from.Via, n)
 		return true
 	case claim:
 		e := a.entries[n.client]
-		if h.claims++; h.claims > a.limits.PerOwner || h.Excess > 0 || !a.admit(from) {
+		if h.claims++; h.claims > a.limits.PerOwner || h.Excess > 0 || !a.admit(from.Owner) {
 			h.Excess++
 			return false
 		}
@@ -150,24 +166,36 @@ func (a *Awareness) hear(now time.Time, from Owner, n announcement, h *Heard) bo
 			e = &entry{}
 			a.entries[n.client] = e
 		}
-		e.owner = from
-		e.set(now, a.limits.TTL, n)
+		e.owner = from.Owner
+		e.set(now, a.limits.TTL, from.Via, n)
 		return true
 	case renewal:
 		if e := a.entries[n.client]; !e.gone() {
-			e.until = now.Add(a.limits.TTL)
+			e.until, e.via = now.Add(a.limits.TTL), from.Via
 		}
 		h.Echoes++
 	case echo:
 		h.Echoes++
+		if e := a.entries[n.client]; e != nil && e.gone() && n.state != nil && n.clock == e.clock {
+			h.ghosts = append(h.ghosts, n.client)
+		}
 	case foreign:
 		h.Foreign++
 	}
 	return false
 }
 
-func (e *entry) set(now time.Time, ttl time.Duration, n announcement) {
-	e.clock = n.clock
+// still are those of the ghosts that are gone now that the whole update was heard, each once.
+func (a *Awareness) still(ghosts []uint64) []uint64 {
+	slices.Sort(ghosts)
+	return slices.DeleteFunc(slices.Compact(ghosts), func(client uint64) bool {
+		e := a.entries[client]
+		return e == nil || !e.gone()
+	})
+}
+
+func (e *entry) set(now time.Time, ttl time.Duration, via uint64, n announcement) {
+	e.via, e.clock = via, n.clock
 	e.state = append(e.state[:0], n.state...)
 	e.until = now.Add(ttl)
 	if e.gone() {

@@ -30,11 +30,12 @@ func (l AwarenessLimits) orDefault() AwarenessLimits {
 	return l
 }
 
-// Leave removes all states of an owner at once. It returns the awareness update that tells the others, or nil.
-func (a *Awareness) Leave(now time.Time, owner Owner) []byte {
+// Leave removes at once the states that were announced over a connection which has been closed, and sets their client ids
+// free. It returns the awareness update that tells the others, or nil.
+func (a *Awareness) Leave(now time.Time, via uint64) []byte {
 	var left []uint64
 	for client, e := range a.entries {
-		if e.owner != owner {
+		if e.owner == nobody || e.via != via {
 			continue
 		}
 		if !e.gone() {
@@ -46,19 +47,20 @@ func (a *Awareness) Leave(now time.Time, owner Owner) []byte {
 	return a.encode(left)
 }
 
-// Lose marks an owner's connection as broken: its states go by until, unless it renews them before, over another connection.
-//
-// The pause spares a short break: a state that went and comes back with the same clock stays invisible to y-protocols' clients
-// until its owner renews it, for up to 15 s.
-func (a *Awareness) Lose(owner Owner, until time.Time) {
+// Lose marks a connection as broken or silent: its states go by until, unless their owner renews them before, over this
+// connection or another. The pause spares the others a short break.
+func (a *Awareness) Lose(via uint64, until time.Time) {
 	for _, e := range a.entries {
-		if e.owner == owner && !e.gone() && until.Before(e.until) {
+		if e.owner != nobody && e.via == via && !e.gone() && until.Before(e.until) {
 			e.until = until
 		}
 	}
 }
 
 // Expire removes the states whose time has come. It returns the awareness update that tells the others, or nil.
+//
+// Tell it to their owners, too. A state that went and comes back with the same clock is invisible to y-protocols' clients until
+// it is renewed, for up to 15 s; but a client that hears of its own removal announces itself at once with a higher clock.
 func (a *Awareness) Expire(now time.Time) []byte {
 	var expired []uint64
 	for client, e := range a.entries {

@@ -22,9 +22,10 @@ func announced(parts ...any) []byte {
 	return b
 }
 
+// heard is what comes of an update that ann says over connection 1, bob over 2, and anybody else over 3.
 func heard(t *testing.T, a *Awareness, now time.Time, from Owner, update []byte) Heard {
 	t.Helper()
-	h, err := a.Apply(now, from, update)
+	h, err := a.Apply(now, over(from), update)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +33,16 @@ func heard(t *testing.T, a *Awareness, now time.Time, from Owner, update []byte)
 }
 
 const ann, bob Owner = "ann", "bob"
+
+func over(o Owner) Speaker {
+	switch o {
+	case ann:
+		return Speaker{ann, 1}
+	case bob:
+		return Speaker{bob, 2}
+	}
+	return Speaker{o, 3}
+}
 
 func TestAwarenessRelaysWhatItsOwnerSays(t *testing.T) {
 	a := NewAwareness(AwarenessLimits{})
@@ -87,7 +98,7 @@ func TestNobodySetsSpoofsOrRemovesAnothersState(t *testing.T) {
 			t.Fatalf("%q has changed it to %q", update, a.Encode())
 		}
 	}
-	if left := a.Leave(start, bob); left != nil {
+	if left := a.Leave(start, 2); left != nil {
 		t.Errorf("when bob leaves, %q goes", left)
 	}
 	if h := heard(t, a, start, ann, announced(1, 6, `{"name":"Ann"}`)); h.Relay == nil {
@@ -99,10 +110,10 @@ func TestLeavingRemovesAtOnceAndEchoesDoNotBringBack(t *testing.T) {
 	a := NewAwareness(AwarenessLimits{})
 	heard(t, a, start, ann, announced(1, 5, `{}`, 2, 3, `{}`))
 	heard(t, a, start, bob, announced(3, 3, `{}`))
-	if got, want := a.Leave(start, ann), announced(1, 5, `null`, 2, 3, `null`); !bytes.Equal(got, want) {
+	if got, want := a.Leave(start, 1), announced(1, 5, `null`, 2, 3, `null`); !bytes.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := a.Leave(start, ann); got != nil {
+	if got := a.Leave(start, 1); got != nil {
 		t.Errorf("leaving twice says %q", got)
 	}
 	if h := heard(t, a, start, bob, announced(1, 5, `{}`)); h.Relay != nil {
@@ -149,14 +160,14 @@ func TestStatesExpireUnlessRenewed(t *testing.T) {
 func TestShortBreakIsNotSeen(t *testing.T) {
 	a := NewAwareness(AwarenessLimits{})
 	heard(t, a, start, ann, announced(1, 5, `{}`))
-	a.Lose(ann, start.Add(3*time.Second))
+	a.Lose(1, start.Add(3*time.Second))
 	if h := heard(t, a, start.Add(2*time.Second), ann, announced(1, 5, `{}`)); h.Relay != nil {
 		t.Error("a renewed state is relayed")
 	}
 	if got := a.Expire(start.Add(4 * time.Second)); got != nil {
 		t.Errorf("%q although it is back", got)
 	}
-	a.Lose(ann, start.Add(7*time.Second))
+	a.Lose(1, start.Add(7*time.Second))
 	if got := a.Expire(start.Add(7 * time.Second)); !bytes.Equal(got, announced(1, 5, `null`)) {
 		t.Errorf("%q", got)
 	}
@@ -165,6 +176,55 @@ func TestShortBreakIsNotSeen(t *testing.T) {
 	}
 	if h := heard(t, a, start.Add(9*time.Second), ann, announced(1, 5, `{}`)); h.Relay == nil {
 		t.Error("who comes back with the same clock is not heard")
+	}
+}
+
+func TestNewConnectionOutlivesTheOldOne(t *testing.T) {
+	a := NewAwareness(AwarenessLimits{})
+	for via := range uint64(2) {
+		if _, err := a.Apply(start, Speaker{ann, 10 + via}, announced(1, 5, `{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := a.Leave(start, 10); left != nil || a.Here() != 1 {
+		t.Errorf("the end of the old connection says %q", left)
+	}
+	if left := a.Leave(start, 11); !bytes.Equal(left, announced(1, 5, `null`)) {
+		t.Errorf("the end of the new one says %q", left)
+	}
+}
+
+func TestWhoComesBackAsBeforeIsToldThatItIsGone(t *testing.T) {
+	a := NewAwareness(AwarenessLimits{PerOwner: 1})
+	heard(t, a, start, ann, announced(1, 5, `{}`))
+	a.Leave(start, 1)
+	back := announced(1, 5, `{}`)
+	h := heard(t, a, start, ann, announced(1, 5, `{}`, 1, 5, `{}`, 1, 4, `{}`))
+	if want := announced(1, 5, `null`); h.Relay != nil || !bytes.Equal(h.Reply, want) {
+		t.Fatalf("%+v, want the reply %q", h, want)
+	}
+	for what, update := range map[string][]byte{
+		"an answer to the answer": announced(1, 5, `null`), "one that is older": announced(1, 4, `{}`),
+	} {
+		if h := heard(t, a, start, bob, update); h.Reply != nil {
+			t.Errorf("%s gets %q", what, h.Reply)
+		}
+	}
+	if h := heard(t, a, start, ann, announced(1, 5, `{}`, 1, 6, `{}`)); h.Reply != nil || h.Relay == nil {
+		t.Errorf("it is back in the same update, and: %+v", h)
+	}
+	if h := heard(t, a, start, ann, back); h.Reply != nil || h.Relay != nil {
+		t.Errorf("it is here, and: %+v", h)
+	}
+	// A ghost that is forgotten for a claim in the same update.
+	full := NewAwareness(AwarenessLimits{Clients: 1})
+	heard(t, full, start, ann, announced(1, 5, `{}`))
+	full.Leave(start, 1)
+	if h := heard(t, full, start, ann, announced(1, 5, `{}`)); h.Reply == nil {
+		t.Fatalf("%+v", h)
+	}
+	if h := heard(t, full, start, bob, announced(2, 1, `{}`)); h.Relay == nil || h.Reply != nil {
+		t.Errorf("%+v", h)
 	}
 }
 
@@ -190,7 +250,7 @@ func TestMalformedAwarenessIsNamedAndChangesNothing(t *testing.T) {
 		heard(t, a, start, ann, announced(1, 5, `{}`))
 		before := a.Encode()
 		var malformed *MalformedError
-		if _, err := a.Apply(start, ann, c.update); !errors.As(err, &malformed) || malformed.Fault != c.fault {
+		if _, err := a.Apply(start, over(ann), c.update); !errors.As(err, &malformed) || malformed.Fault != c.fault {
 			t.Errorf("%q: %v, want %s", c.update, err, c.fault)
 		}
 		if !bytes.Equal(a.Encode(), before) {
@@ -202,7 +262,7 @@ func TestMalformedAwarenessIsNamedAndChangesNothing(t *testing.T) {
 func TestAwarenessStaysWithinItsLimits(t *testing.T) {
 	a := NewAwareness(AwarenessLimits{StateBytes: 100, PerOwner: 2, Clients: 10})
 	var limit *LimitError
-	if _, err := a.Apply(start, ann, announced(1, 1, `"`+strings.Repeat("x", 100)+`"`)); !errors.As(err, &limit) {
+	if _, err := a.Apply(start, over(ann), announced(1, 1, `"`+strings.Repeat("x", 100)+`"`)); !errors.As(err, &limit) {
 		t.Errorf("%v", err)
 	}
 	h := heard(t, a, start, ann, announced(1, 1, `{}`, 2, 1, `{}`, 3, 1, `{}`))
@@ -222,7 +282,7 @@ func TestAwarenessStaysWithinItsLimits(t *testing.T) {
 		if h := heard(t, a, start, owner, announced(id, 1, `{}`)); h.Relay == nil {
 			t.Fatalf("guest %d is not heard: %+v", id, h)
 		}
-		a.Leave(start, owner)
+		a.Leave(start, 3)
 	}
 	if n := len(a.entries); n > 10 {
 		t.Errorf("%d entries", n)

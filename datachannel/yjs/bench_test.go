@@ -106,7 +106,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.SetBytes(int64(len(snapshot)))
 	for b.Loop() {
 		var d Doc
-		if err := d.Restore(snapshot); err != nil {
+		if _, err := d.Restore(snapshot); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func BenchmarkCompact(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		var d Doc
-		if err := d.Restore(snapshot); err != nil {
+		if _, err := d.Restore(snapshot); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -129,12 +129,12 @@ func BenchmarkCompact(b *testing.B) {
 func BenchmarkAwarenessEcho(b *testing.B) {
 	a := NewAwareness(AwarenessLimits{})
 	state := announced(1, 5, `{"user":{"name":"Ann"},"cursor":{"anchor":3,"head":3}}`)
-	if _, err := a.Apply(time.Time{}, "ann", state); err != nil {
+	if _, err := a.Apply(time.Time{}, over(ann), state); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Apply(time.Time{}, "bob", state); err != nil {
+		if _, err := a.Apply(time.Time{}, over(bob), state); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -166,12 +166,12 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		states[i] = announced(1, i+1, `{"cursor":{"anchor":3,"head":3}}`)
 	}
 	for name, owner := range map[string]Owner{"a new state": "ann", "an echo": "bob"} {
-		_ = a.Leave(start, "ann")
+		_ = a.Leave(start, 1)
 		a = NewAwareness(AwarenessLimits{})
-		_, _ = a.Apply(start, "ann", announced(1, 0, `{"cursor":{"anchor":3,"head":3}}`))
+		_, _ = a.Apply(start, over(ann), announced(1, 0, `{"cursor":{"anchor":3,"head":3}}`))
 		i := 0
 		n := testing.AllocsPerRun(1000, func() {
-			if _, err := a.Apply(start, owner, states[i]); err != nil {
+			if _, err := a.Apply(start, over(owner), states[i]); err != nil {
 				t.Fatal(err)
 			}
 			i++

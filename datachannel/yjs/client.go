@@ -24,9 +24,6 @@ type client struct {
 const clientBytes = 160
 
 func (c *client) cost() int {
-	if c == nil {
-		return 0
-	}
 	return clientBytes + len(c.buf) + len(c.records)*recordBytes + len(c.deleted)*intervalBytes
 }
 

@@ -11,7 +11,12 @@ func (d *Doc) Compact() {
 		d.bytes += c.cost()
 		d.waiting += c.waiting
 	}
+	d.tidied = d.bytes
 }
+
+// Grown is by how many bytes, as Usage counts them, the document has grown since the last Compact. One who compacts when that
+// is a fixed share of the whole spends on it, over all, no more than a fixed share of what it takes to apply the updates.
+func (d *Doc) Grown() int { return max(0, d.bytes-d.tidied) }
 
 // compact writes the records anew.
 func (c *client) compact() {

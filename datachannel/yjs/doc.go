@@ -3,8 +3,11 @@
 // a state vector with what a peer lacks, and throw deleted content away.
 //
 // Its nouns: an update is a set of structs and deletions in Yjs' update format V1. A Doc is the union of updates. A
-// StateVector says how far each client is known. A Message is one message of the y-protocols wire. Awareness is who looks at
-// a document now, each state bound to the owner that announced it.
+// StateVector says how far each client is known. A Message is one message of the y-protocols wire, and Hocuspocus one of
+// that provider's. Awareness is who looks at a document now, each state bound to the owner that announced it.
+//
+// Whatever arrives is checked whole before anything changes; what passes does not make Yjs throw in a client, and takes time
+// and memory in proportion to its size.
 //
 // The package does no I/O, starts no goroutine and never reads the clock. Nothing in it is safe for concurrent use.
 //

@@ -14,6 +14,7 @@ type Doc struct {
 	order   []*client // the same; highest id first, as Yjs writes them, once sorted has been called
 	bytes   int       // the cost of all clients
 	waiting int       // the part of it that waits behind gaps
+	tidied  int       // bytes after the last Compact
 	mark    mark      // used while an update is read
 }
 
@@ -44,9 +45,8 @@ func (d *Doc) Apply(update []byte) (Applied, error) {
 
 // Restore adds an update that was accepted before, such as a stored one: limits that have become smaller since do not keep a
 // document from being opened. The error is a *MalformedError or an *EquivocationError, and then nothing has changed.
-func (d *Doc) Restore(update []byte) error {
-	_, err := d.apply(update, Limits{Bytes: math.MaxInt, PendingBytes: math.MaxInt, Clients: math.MaxInt})
-	return err
+func (d *Doc) Restore(update []byte) (Applied, error) {
+	return d.apply(update, Limits{Bytes: math.MaxInt, PendingBytes: math.MaxInt, Clients: math.MaxInt})
 }
 
 func (d *Doc) apply(update []byte, l Limits) (Applied, error) {

@@ -22,8 +22,8 @@ const (
 	Trailing       Fault = "trailing"        // bytes after the end
 )
 
-// said is the sentence for each fault.
-func (f Fault) said() string {
+// Sentence says what is wrong, of the bytes as "it".
+func (f Fault) Sentence() string {
 	switch f {
 	case Truncated:
 		return "it ends inside a value"
@@ -63,7 +63,7 @@ type MalformedError struct {
 }
 
 func (e *MalformedError) Error() string {
-	return fmt.Sprintf("yjs: malformed %s at byte %d: %s", e.What, e.Offset, e.Fault.said())
+	return fmt.Sprintf("yjs: malformed %s at byte %d: %s", e.What, e.Offset, e.Fault.Sentence())
 }
 
 // EquivocationError says that a client's clock is already known with other content. Storing both would let peers diverge

@@ -71,7 +71,7 @@ func checkRelayed(t *testing.T, d *Doc, before, relayed []byte) {
 	}
 	sameKnowledge(t, d, peer)
 	joined := docOf(t, before)
-	if err := joined.Restore(d.Diff(joined.StateVector())); err != nil {
+	if _, err := joined.Restore(d.Diff(joined.StateVector())); err != nil {
 		t.Fatalf("a Diff is refused: %v", err)
 	}
 	sameKnowledge(t, d, joined)
@@ -135,7 +135,7 @@ func FuzzStateVector(f *testing.F) {
 			t.Fatalf("%v is read again as %v, %v", v, again, err)
 		}
 		var peer Doc
-		if err := peer.Restore(d.Diff(v)); err != nil {
+		if _, err := peer.Restore(d.Diff(v)); err != nil {
 			t.Fatalf("a Diff is refused: %v", err)
 		}
 		check(t, &peer)
@@ -151,24 +151,27 @@ func FuzzAwareness(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		a := NewAwareness(AwarenessLimits{})
 		known := announced(1, 5, `{"name":"ann"}`)
-		if _, err := a.Apply(start, ann, known); err != nil {
+		if _, err := a.Apply(start, over(ann), known); err != nil {
 			t.Fatal(err)
 		}
 		peer := NewAwareness(AwarenessLimits{PerOwner: 1000})
 		for _, update := range [][]byte{first, second} {
 			before := a.Encode()
-			h, err := a.Apply(start, bob, update)
+			h, err := a.Apply(start, over(bob), update)
 			if err != nil && !bytes.Equal(a.Encode(), before) {
 				t.Fatal("a refused update has changed something")
+			}
+			if r := readAnnouncements(h.Reply); h.Reply != nil && (!r.next() || r.client == 1 || r.state != nil) {
+				t.Fatalf("bob is told %q", h.Reply)
 			}
 			if h.Relay == nil {
 				continue
 			}
-			if _, err := peer.Apply(start, "server", h.Relay); err != nil {
+			if _, err := peer.Apply(start, over("server"), h.Relay); err != nil {
 				t.Fatalf("what is relayed is refused: %v", err)
 			}
 		}
-		_ = a.Leave(start, bob)
+		_ = a.Leave(start, 2)
 		if !bytes.Equal(a.Encode(), known) {
 			t.Fatalf("ann's state has become %q", a.Encode())
 		}

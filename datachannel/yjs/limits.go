@@ -6,7 +6,7 @@ import "fmt"
 type Limits struct {
 	UpdateBytes  int // size of one update; default 8 MiB
 	Bytes        int // what the document holds, as Usage.Bytes counts it; default 64 MiB
-	PendingBytes int // part of Bytes that waits behind a gap; default 1 MiB
+	PendingBytes int // part of Bytes that waits behind gaps; default 1 MiB; below zero, updates with a gap are refused
 	Clients      int // client ids: one for each page that ever edited; default 65536
 }
 
@@ -26,7 +26,7 @@ func (l Limits) Validate() error {
 		name  string
 		value int
 	}{{"UpdateBytes", l.UpdateBytes}, {"Bytes", l.Bytes}, {"PendingBytes", l.PendingBytes}, {"Clients", l.Clients}} {
-		if f.value < 0 || f.value > maxBytes {
+		if f.value > maxBytes || f.value < 0 && f.name != "PendingBytes" {
 			return fmt.Errorf("yjs: limit %s is %d: set it between 1 and %d, or to 0 for its default", f.name, f.value, maxBytes)
 		}
 	}

@@ -91,14 +91,19 @@ func TestAwarenessWithYProtocols(t *testing.T) {
 	o := startOracle(t)
 	o.history(t, 1)
 	a := NewAwareness(AwarenessLimits{})
+	var reply [][]byte
 	hear := func(from Owner, messages [][]byte) (relay [][]byte) {
 		for _, b := range messages {
 			m, err := DecodeMessage(b)
 			if err != nil || m.Kind != AwarenessUpdate {
 				t.Fatalf("%+v, %v", m, err)
 			}
-			if h := heard(t, a, start, from, m.Body); h.Relay != nil {
+			h := heard(t, a, start, from, m.Body)
+			if h.Relay != nil {
 				relay = append(relay, Message{AwarenessUpdate, h.Relay}.Append(nil))
+			}
+			if h.Reply != nil {
+				reply = append(reply, Message{AwarenessUpdate, h.Reply}.Append(nil))
 			}
 		}
 		return relay
@@ -111,7 +116,11 @@ func TestAwarenessWithYProtocols(t *testing.T) {
 		if receive == nil {
 			receive = [][]byte{}
 		}
-		o.ask(t, map[string]any{"ask": "awareness", "who": who, "state": state, "receive": receive}, &s)
+		request := map[string]any{"ask": "awareness", "who": who, "receive": receive}
+		if state != nil {
+			request["state"] = state
+		}
+		o.ask(t, request, &s)
 		return s
 	}
 	type name struct {
@@ -128,8 +137,18 @@ func TestAwarenessWithYProtocols(t *testing.T) {
 	if len(second.States) != 2 || second.States["101"].Name != "Ann" {
 		t.Errorf("the second sees %v", second.States)
 	}
-	gone := Message{AwarenessUpdate, a.Leave(start, ann)}.Append(nil)
+	gone := Message{AwarenessUpdate, a.Leave(start, 1)}.Append(nil)
 	if second = say(1, name{"bob"}, [][]byte{gone}); len(second.States) != 1 {
 		t.Errorf("after one has left the second sees %v", second.States)
+	}
+	if reply != nil {
+		t.Fatalf("told to be gone: %q", reply)
+	}
+	if hear(ann, first.Sent) != nil || reply == nil { // comes back and says what it has said before
+		t.Fatal("who comes back is not told that it was gone")
+	}
+	back := hear(ann, say(0, nil, reply).Sent)
+	if second = say(1, nil, back); second.States["101"].Name != "Ann" {
+		t.Errorf("after one has come back the second sees %v", second.States)
 	}
 }

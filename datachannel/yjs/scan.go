@@ -26,8 +26,8 @@ type scanner struct {
 	mark                           *mark  // of span
 }
 
-// The smallest block is a client, a count, a clock and a struct of two bytes; the smallest set of deletions is a client and
-// a count; a deletion is two numbers.
+// How many bytes the smallest of each takes: a block without structs is three numbers; a struct is at least its first byte and
+// a length; a set of deletions is a client and a count; a deletion is two numbers.
 const (
 	minBlock    = 3
 	minSpan     = 2

@@ -40,6 +40,15 @@ func (v StateVector) Append(b []byte) []byte {
 	return b
 }
 
+// Clock is the first clock of a client that is not known.
+func (v StateVector) Clock(client uint64) uint64 {
+	i, found := slices.BinarySearchFunc(v, client, func(id ID, client uint64) int { return cmp.Compare(client, id.Client) })
+	if !found {
+		return 0
+	}
+	return v[i].Clock
+}
+
 // StateVector is how far each client is known, without gaps.
 func (d *Doc) StateVector() StateVector {
 	v := make(StateVector, 0, len(d.order))
@@ -107,7 +116,7 @@ func (c *client) writeSpans(w *writer, clock uint64) {
 func Merge(updates ...[]byte) ([]byte, error) {
 	var d Doc
 	for _, u := range updates {
-		if err := d.Restore(u); err != nil {
+		if _, err := d.Restore(u); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // SourceID names a layer of a publication, unique within an engine. 0 is none.
@@ -20,6 +21,7 @@ type SourceID uint64
 // Format says how packets of a source look and how the slot's receiver wants them.
 type Format struct {
 	Source         SourceID
+	Group          SourceID // layers of one publication have the same; 0 for none
 	Codec          codec.Codec
 	ClockRate      uint32 // Hz
 	PayloadType    uint8  // the receiver's
@@ -36,6 +38,8 @@ type In struct {
 	N     uint64 // unwrapped sequence number
 	Key   bool   // a decoder can start here
 	Newer bool   // than every packet of this source before
+
+	Clock report.Clock // what the sender reports of the source say about its timestamps
 
 	Skip    bool  // its layer is not wanted: it is left out, and the numbers close up
 	Spatial uint8 // its spatial layer
@@ -68,6 +72,8 @@ const (
 type Rewriter struct {
 	cur  *stream // what is sent now, nil for nothing
 	next *Format // what waits for a key frame, nil for nothing
+
+	refused int // key frames of next that did not fit
 
 	started bool
 	n       uint64 // highest sequence number sent, unwrapped
@@ -107,9 +113,7 @@ func (r *Rewriter) Waiting() SourceID {
 // appended to scratch.
 func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byte) (Sent, Out, Verdict) {
 	if r.next != nil && source == r.next.Source {
-		if in.Key && in.Newer {
-			r.begin(now, in)
-		} else {
+		if !in.Key || !in.Newer || !r.begin(now, in) {
 			return Sent{}, Out{}, NoKey
 		}
 	}
@@ -119,6 +123,7 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 	if r.leaveOut(in) {
 		return Sent{}, Out{}, Padding
 	}
+	r.cur.clock = in.Clock
 	n, ok := r.cur.numbers.number(in.N)
 	if !ok {
 		return Sent{}, Out{}, Late
@@ -155,18 +160,15 @@ func (r *Rewriter) leaveOut(in *In) bool {
 	return false
 }
 
-// begin makes next the source that is shown, with in as its first packet.
-func (r *Rewriter) begin(now time.Time, in *In) {
-	ts := r.ts
-	if r.started {
-		step := uint32(0)
-		if elapsed := now.Sub(r.tsAt); elapsed > 0 {
-			step = uint32(int64(elapsed.Seconds() * float64(r.next.ClockRate))) //nolint:gosec // modulo 2^32 on purpose
-		}
-		ts += max(step, 1)
+// begin makes next the source that is shown, with in as its first packet, unless it must wait for another key frame.
+func (r *Rewriter) begin(now time.Time, in *In) bool {
+	ts, ok := r.switchTimestamp(now, in)
+	if !ok {
+		return false
 	}
 	r.cur = &stream{Format: r.next, numbers: newRanges(in.N, r.n+1), tsDelta: ts - in.Timestamp}
-	r.next = nil
+	r.next, r.refused = nil, 0
+	return true
 }
 
 // count fills in the picture counters of s.

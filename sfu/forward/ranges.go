@@ -1,5 +1,7 @@
 package forward
 
+import "github.com/turnout-rtc/turnout/sfu/report"
+
 // maxSpans is how many changes of offset are remembered: what is older is dropped, never guessed.
 const maxSpans = 64
 
@@ -62,6 +64,7 @@ type stream struct {
 	*Format
 	numbers ranges
 	tsDelta uint32
+	clock   report.Clock // of the newest packet
 	pictures
 }
 

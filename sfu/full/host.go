@@ -113,6 +113,9 @@ func (h *Host) newAPI(logs logFactory) (*webrtc.API, error) {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICETimeouts(disconnectedAfter, failedAfter, keepAlive)
+	// Otherwise pion looks at a track's first packet to find its codec, and gives the track up for good if that packet is a
+	// repeat by RTX, with which browsers like to begin.
+	s.SetFireOnTrackBeforeFirstRTP(true)
 	s.SetReceiveMTU(link.MTU)
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(h.udp.mux)

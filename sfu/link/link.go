@@ -16,6 +16,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/receive"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // MTU is the size of the largest RTP packet that is forwarded.
@@ -107,7 +108,8 @@ type Track interface {
 	Stream() Stream
 	// Start has the packets of the stream given to s. To be called once.
 	Start(s Sink)
-	// Codec of a packet handed to the sink, by its payload type. To be called from within Packets.
+	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
+	// within Packets.
 	Codec(payloadType uint8) Codec
 	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
 	RequestAgain(lost []receive.Pair, via *Outlet) error
@@ -119,6 +121,8 @@ type Sink interface {
 	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. The
 	// sink keeps none of them.
 	Packets(now time.Time, packets [][]byte, via *Outlet)
+	// SenderReport takes the times of a sender report of the stream. It may be called at any time.
+	SenderReport(ntp report.NTP, rtp uint32)
 	Ended()
 }
 

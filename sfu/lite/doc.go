@@ -2,11 +2,12 @@
 // over sockets shared by everyone, without a PeerConnection. An idle peer costs less than half of one on pion/webrtc.
 //
 // Its nouns: a Server owns the sockets and knows whose a datagram is. A Transport is the server's end of one
-// RTCPeerConnection. A Path is where to send to it. A Channel is a data channel that the client opened.
+// RTCPeerConnection. A Path is where to send to it; an Outlet is a goroutine's way there. A Channel is a data channel that
+// the client opened.
 //
-// It moves nothing of media itself: SRTP and SRTCP of known peers go to Config.Media as they arrived, in batches, and what
-// is to be sent is encrypted and written by the caller, with the Keys, to the Path. This is all that a media plane needs to
-// know of a transport, whichever way it is made:
+// It does nothing to media itself: SRTP and SRTCP of known peers go to Config.Media as they arrived, in batches, and what is
+// to be sent is encrypted by the caller, with the Keys, into an Outlet for the Path. This is all that a media plane needs
+// to know of a transport, whichever way it is made:
 //
 //	type Transport interface {
 //		Answer(offer string) (sdp string, agreed *answer.Description, err error)

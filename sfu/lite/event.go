@@ -27,5 +27,5 @@ const (
 	Connected    State = "connected"    //
 	Disconnected State = "disconnected" // silent for a while; comes back by itself
 	Failed       State = "failed"       // silent for so long that nothing may be sent; comes back by itself if the peer does
-	Closed       State = "closed"       // by either side, or DTLS failed: make a new transport
+	Closed       State = "closed"       // by either side, or DTLS failed: Close it and make a new one
 )

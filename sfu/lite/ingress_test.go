@@ -5,8 +5,10 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/lite"
+	"github.com/turnout-rtc/turnout/sfu/netio"
 )
 
 // known is a bare socket that a server knows as a peer, and a count of what arrived from it.
@@ -46,6 +48,51 @@ func TestMediaInAllocatesNothing(t *testing.T) {
 		}
 	}); got >= 1 {
 		t.Errorf("%v allocations per 20 packets", got)
+	}
+}
+
+func TestOutletSendsToManyPeersWithoutAllocating(t *testing.T) {
+	s := open(t, lite.Config{Net: netio.Config{Sockets: 2}})
+	const peers, each = 6, 4
+	var conns []*net.UDPConn
+	var paths []lite.Path
+	for range peers {
+		c, x, local, remote := stranger(t, s)
+		_, _ = c.Write(checkBy(local, remote))
+		x.waitFor(t, lite.Connecting)
+		p, _ := x.Path()
+		conns, paths = append(conns, c), append(paths, p)
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	}
+	out := s.NewOutlet()
+	if out.Slot(paths[0], netio.MaxDatagram+1) != nil {
+		t.Error("a slot larger than a datagram")
+	}
+	buf := make([]byte, 2000)
+	for _, c := range conns { // the replies to the checks
+		if _, err := c.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round := func() {
+		for i, p := range paths {
+			for k := range each {
+				b := out.Slot(p, 900)
+				b[0], b[1] = byte(i), byte(k)
+				out.Commit(p, 900)
+			}
+		}
+		out.Flush()
+		for i, c := range conns {
+			for k := range each {
+				if n, err := c.Read(buf); err != nil || n != 900 || buf[0] != byte(i) || buf[1] != byte(k) {
+					t.Fatalf("peer %d datagram %d: %d bytes %v, %v", i, k, n, buf[:2], err)
+				}
+			}
+		}
+	}
+	if n := testing.AllocsPerRun(100, round); n >= 1 {
+		t.Errorf("%v allocations per %d datagrams", n, peers*each)
 	}
 }
 

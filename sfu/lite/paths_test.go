@@ -2,8 +2,10 @@ package lite_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -293,7 +295,7 @@ func TestTCPConnectionMustAuthenticate(t *testing.T) {
 		t.Helper()
 		if n, err := c.Read(make([]byte, 10)); err == nil {
 			t.Errorf("%s: got %d bytes instead of the end", why, n)
-		} else if e, ok := err.(net.Error); ok && e.Timeout() {
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: still open", why)
 		}
 	}

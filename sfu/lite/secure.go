@@ -129,7 +129,7 @@ func (t *Transport) shake() {
 }
 
 func (t *Transport) handshake() (*dtls.Conn, error) {
-	options := append(t.server.secure[:len(t.server.secure):len(t.server.secure)], dtls.WithVerifyPeerCertificate(t.verify))
+	options := slices.Concat(t.server.secure, []dtls.ServerOption{dtls.WithVerifyPeerCertificate(t.verify)})
 	conn, err := dtls.ServerWithOptions(t.queue, nowhere, options...)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +15,6 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
-	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
-	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
 )
 
@@ -61,14 +58,6 @@ type agreement struct {
 	offer       [sha256.Size]byte // hash of its text
 	description *answer.Description
 	local       answer.Local
-}
-
-// Path is where to send to a peer.
-type Path struct {
-	Socket *netio.Socket  // nil over TCP
-	Number int            // of Socket in Server.Sockets
-	Remote netip.AddrPort //
-	TCP    *icetcp.Conn   // nil over UDP
 }
 
 func newTransport(s *Server, emit func(Event)) *Transport {
@@ -167,14 +156,6 @@ func (t *Transport) Keys() (srtpkeys.Keys, bool) {
 	return srtpkeys.Keys{}, false
 }
 
-// Path is where to send to the peer now, and false while there is no consent to send. It may change at any time.
-func (t *Transport) Path() (Path, bool) {
-	if p := t.path.Load(); p != nil {
-		return *p, true
-	}
-	return Path{}, false
-}
-
 // State is the state now.
 func (t *Transport) State() State { return t.state.Load().(State) }
 
@@ -264,54 +245,5 @@ func (t *Transport) end() {
 func (t *Transport) tell(changed bool) {
 	if changed {
 		t.emit(StateChanged{})
-	}
-}
-
-// publish makes path and state visible, and says whether to tell. mu is held.
-func (t *Transport) publish() bool {
-	if t.life.ended {
-		t.path.Store(nil)
-	} else if t.agent != nil {
-		t.publishPath()
-	}
-	state := t.current()
-	return t.state.Swap(state) != state && !t.life.closed
-}
-
-func (t *Transport) publishPath() {
-	to, ok := t.agent.Egress()
-	next := Path{Number: to.Socket, Remote: to.Remote}
-	if s := t.streams[to.Socket]; s != nil {
-		next.TCP = s.conn
-	} else if ok = ok && to.Socket < len(t.server.sockets); ok {
-		next.Socket = t.server.sockets[to.Socket]
-	}
-	switch was := t.path.Load(); {
-	case !ok:
-		t.path.Store(nil)
-	case was == nil || *was != next:
-		t.path.Store(&next)
-	}
-}
-
-func (t *Transport) current() State {
-	if t.life.closed || t.life.ended {
-		return Closed
-	}
-	if t.agent == nil {
-		return New
-	}
-	switch t.agent.State() {
-	case icelite.Connected:
-		if t.life.conn == nil {
-			return Connecting
-		}
-		return Connected
-	case icelite.Disconnected:
-		return Disconnected
-	case icelite.Expired:
-		return Failed
-	default:
-		return New
 	}
 }

@@ -68,6 +68,9 @@ func Open(c Config) (*Host, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(c.Public) > 0 && addr.Port() == 0 {
+			return nil, fmt.Errorf("media: address %q: give a port, for it is advertised with the public addresses", a.address)
+		}
 		*a.listen = []netip.AddrPort{addr}
 		for _, public := range c.Public {
 			cfg.Advertise = append(cfg.Advertise, answer.Candidate{Protocol: a.protocol, Addr: netip.AddrPortFrom(public, addr.Port())})

@@ -75,6 +75,15 @@ func (t *Track) handOver(now time.Time, packets [][]byte, via *link.Outlet) {
 	}
 }
 
+func (t *Track) senderReport(ntp report.NTP, rtp uint32) {
+	t.handing.Lock()
+	s := t.sink
+	t.handing.Unlock()
+	if s != nil {
+		s.SenderReport(ntp, rtp)
+	}
+}
+
 // end tells the sink that nothing more comes.
 func (t *Track) end() {
 	t.handing.Lock()

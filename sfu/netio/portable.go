@@ -24,29 +24,54 @@ func (r portableReceiver) receive(in []message) (int, error) {
 type portableSender struct{ sock *Socket }
 
 func (p portableSender) send(arena []byte, bursts []burst) error {
-	c := p.sock.count
 	p.sock.waits.Lock()
 	defer p.sock.waits.Unlock()
-	_ = p.sock.conn.SetWriteDeadline(p.sock.cfg.waitUntil())
+	d := p.sock.newDeadline()
 	for i := range bursts {
 		b := &bursts[i]
 		for at := 0; at < b.size; at += b.seg {
-			d := arena[b.off+at : b.off+min(at+b.seg, b.size)]
-			switch _, err := p.sock.conn.WriteToUDPAddrPort(d, b.to); {
-			case err == nil:
-				c.sends.Add(1)
-				c.packetsOut.Add(1)
-				c.bytesOut.Add(uint64(len(d)))
-			case errors.Is(err, net.ErrClosed):
-				c.closed.Add(1)
+			err := d.write(arena[b.off+at:b.off+min(at+b.seg, b.size)], b.to)
+			if errors.Is(err, net.ErrClosed) {
 				return net.ErrClosed
-			case errors.Is(err, os.ErrDeadlineExceeded):
-				c.blockedTimes.Add(1)
-				c.blocked.Add(1)
-			default:
-				c.failed.Add(1)
 			}
 		}
 	}
 	return nil
+}
+
+// deadline bounds how long a run of datagrams may wait for a full kernel buffer. Socket.waits is held while it lives.
+type deadline struct {
+	sock    *Socket
+	renewed bool
+}
+
+func (s *Socket) newDeadline() deadline {
+	_ = s.conn.SetWriteDeadline(s.cfg.waitUntil())
+	return deadline{sock: s}
+}
+
+// write sends one datagram and counts it. A deadline that has passed fails a write that nothing stood in the way of, if
+// this goroutine was not run for a while: one is always tried again.
+func (d *deadline) write(b []byte, to netip.AddrPort) error {
+	c := d.sock.count
+	_, err := d.sock.conn.WriteToUDPAddrPort(b, to)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !d.renewed {
+		c.blockedTimes.Add(1)
+		d.renewed = true
+		_ = d.sock.conn.SetWriteDeadline(d.sock.cfg.waitUntil())
+		_, err = d.sock.conn.WriteToUDPAddrPort(b, to)
+	}
+	switch {
+	case err == nil:
+		c.sends.Add(1)
+		c.packetsOut.Add(1)
+		c.bytesOut.Add(uint64(len(b)))
+	case errors.Is(err, net.ErrClosed):
+		c.closed.Add(1)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.blocked.Add(1)
+	default:
+		c.failed.Add(1)
+	}
+	return err
 }

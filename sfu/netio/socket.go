@@ -145,20 +145,12 @@ func (s *Socket) Addr() netip.AddrPort { return s.addr }
 func (s *Socket) Capabilities() Capabilities { return s.caps }
 
 // WriteTo sends one datagram at once, for those that come one at a time (STUN, DTLS). It may be called from any goroutine
-// and waits WriteWait at most.
+// and waits about WriteWait at most.
 func (s *Socket) WriteTo(b []byte, to netip.AddrPort) error {
 	s.waits.Lock()
 	defer s.waits.Unlock()
-	_ = s.conn.SetWriteDeadline(s.cfg.waitUntil())
-	n, err := s.conn.WriteToUDPAddrPort(b, to)
-	if err != nil {
-		s.count.failed.Add(1)
-		return err
-	}
-	s.count.sends.Add(1)
-	s.count.packetsOut.Add(1)
-	s.count.bytesOut.Add(uint64(n))
-	return nil
+	d := s.newDeadline()
+	return d.write(b, to)
 }
 
 // Close closes the socket; a waiting Read returns. It may be called twice.

@@ -81,6 +81,9 @@ func (w *Writer) extend(n int, to netip.AddrPort) bool {
 	return true
 }
 
+// Empty says whether there is nothing to flush.
+func (w *Writer) Empty() bool { return len(w.bursts) == 0 }
+
 // Flush sends what was committed. What the kernel does not take is dropped and counted, after WriteWait at the latest.
 // The error is net.ErrClosed after the socket's Close, else nil.
 func (w *Writer) Flush() error {

@@ -72,7 +72,12 @@ func (c *Clock) Time(rtp uint32) NTP {
 
 // Timestamp is the timestamp at a time of the sender's.
 func (c *Clock) Timestamp(t NTP) uint32 {
-	return c.rtp + uint32(ticks(t.Sub(c.ntp), c.Rate))
+	half := duration(1, c.Rate) / 2
+	d := t.Sub(c.ntp)
+	if d < 0 {
+		half = -half
+	}
+	return c.rtp + uint32(ticks(d+half, c.Rate)) // to the nearest
 }
 
 // Translate turns a timestamp of other, a stream of the same sender, into that of c for the same moment. ok is false while one

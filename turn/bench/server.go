@@ -3,14 +3,13 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,8 +19,6 @@ import (
 const (
 	realm  = "bench"
 	secret = "bench-secret"
-	// ticks per second of the times in /proc, the same on every Linux (USER_HZ).
-	ticks = 100
 )
 
 // server is a TURN server that can be started on an address.
@@ -84,26 +81,24 @@ func (s server) measure(l load) (result, error) {
 	return l.run(addr, func() (time.Duration, error) { return cpuTime(cmd.Process.Pid) })
 }
 
-// cpuTime is what a process has used, from /proc/PID/stat (proc(5)): utime and stime are fields 14 and 15.
+// cpuTime is what the threads of a process have used, from /proc/PID/task/*/schedstat, which counts nanoseconds where
+// /proc/PID/stat counts ticks of 10 ms.
 func cpuTime(pid int) (time.Duration, error) {
-	f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/stat")
+	list, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = f.Close() }()
-	line, err := bufio.NewReader(f).ReadString('\n')
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:]) // from field 3 on
-	const utime, stime = 14 - 3, 15 - 3
-	var sum int64
-	for _, i := range []int{utime, stime} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
+	var sum time.Duration
+	for _, name := range list {
+		b, err := os.ReadFile(name)
 		if err != nil {
+			continue // the thread has ended
+		}
+		var used, waited int64
+		if _, err := fmt.Sscan(string(b), &used, &waited); err != nil {
 			return 0, err
 		}
-		sum += n
+		sum += time.Duration(used)
 	}
-	return time.Duration(sum) * time.Second / ticks, nil
+	return sum, nil
 }

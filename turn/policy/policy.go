@@ -67,29 +67,31 @@ func (p *Policy) Address(a netip.Addr) Reason {
 	return p.host(a)
 }
 
-// Peer judges a peer. live says whether one of the server's own relays is at an address.
-func (p *Policy) Peer(to netip.AddrPort, live func(netip.AddrPort) bool) Reason {
+// Peer judges a peer. live says whether one of the server's own relays is at an address. lasting says that the answer will be
+// the same for as long as this Policy is in force; it is not when it depends on live.
+func (p *Policy) Peer(to netip.AddrPort, live func(netip.AddrPort) bool) (r Reason, lasting bool) {
 	a, port := Canonical(to.Addr()), to.Port()
 	if p.media[netip.AddrPortFrom(a, port)] || p.media[netip.AddrPortFrom(a, 0)] {
-		return Allowed
+		return Allowed, true
 	}
 	own := p.own[a]
 	switch {
 	case port == 0:
-		return Reserved
+		return Reserved, true
 	case (own || a.IsLoopback()) && slices.Contains(p.cfg.Listening, port):
-		return OwnPort
+		return OwnPort, true
 	}
 	if r := p.host(a); r != Allowed {
-		return r
+		return r, true
 	}
+	allowed := contains(p.cfg.Allow, a)
 	switch {
-	case own && !live(netip.AddrPortFrom(a, port)) && !contains(p.cfg.Allow, a):
-		return Own
-	case p.cfg.LowPorts && port < 1024 && port != 443 && !contains(p.cfg.Allow, a):
-		return LowPort
+	case own && !allowed && !live(netip.AddrPortFrom(a, port)):
+		return Own, false
+	case p.cfg.LowPorts && port < 1024 && port != 443 && !allowed:
+		return LowPort, true
 	}
-	return Allowed
+	return Allowed, !own || allowed
 }
 
 // host judges a canonical address that is not the media server's. Own addresses pass, because another user's relay may be
@@ -142,6 +144,3 @@ func contains(list []netip.Prefix, a netip.Addr) bool {
 	}
 	return false
 }
-
-// Owns says whether a is one of this machine's addresses.
-func (p *Policy) Owns(a netip.Addr) bool { return p.own[Canonical(a)] }

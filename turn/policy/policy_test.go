@@ -8,6 +8,11 @@ import (
 
 func none(netip.AddrPort) bool { return false }
 
+func judge(p *Policy, to netip.AddrPort, live func(netip.AddrPort) bool) Reason {
+	r, _ := p.Peer(to, live)
+	return r
+}
+
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 // Every address of the built-in list is refused, however it is written.
@@ -37,7 +42,7 @@ func TestSpecialAddressesAreRefused(t *testing.T) {
 		if got := p.Address(a); got != c.want {
 			t.Errorf("Address(%s) = %s, want %s", c.addr, got, c.want)
 		}
-		if got := p.Peer(netip.AddrPortFrom(a, 5000), none); got != c.want {
+		if got := judge(p, netip.AddrPortFrom(a, 5000), none); got != c.want {
 			t.Errorf("Peer(%s) = %s, want %s", c.addr, got, c.want)
 		}
 	}
@@ -52,11 +57,11 @@ func TestTheInternetIsAllowed(t *testing.T) {
 		if got := p.Address(netip.MustParseAddr(a)); got != Allowed {
 			t.Errorf("Address(%s) = %s", a, got)
 		}
-		if got := p.Peer(netip.AddrPortFrom(netip.MustParseAddr(a), 5000), none); got != Allowed {
+		if got := judge(p, netip.AddrPortFrom(netip.MustParseAddr(a), 5000), none); got != Allowed {
 			t.Errorf("Peer(%s) = %s", a, got)
 		}
 	}
-	if got := p.Peer(ap("1.1.1.1:0"), none); got != Reserved {
+	if got := judge(p, ap("1.1.1.1:0"), none); got != Reserved {
 		t.Errorf("port 0: %s", got)
 	}
 }
@@ -74,7 +79,7 @@ func TestTheMediaServerIsReachableWhereverItIs(t *testing.T) {
 		{"10.0.0.5:7883", Allowed}, {"[fd00::5]:7883", Allowed}, {"127.0.0.1:7883", Allowed}, {"10.0.0.5:22", Own},
 		{"10.0.0.9:1", Allowed}, {"10.0.0.10:7883", Private},
 	} {
-		if got := p.Peer(ap(c.peer), none); got != c.want {
+		if got := judge(p, ap(c.peer), none); got != c.want {
 			t.Errorf("Peer(%s) = %s, want %s", c.peer, got, c.want)
 		}
 	}
@@ -91,8 +96,13 @@ func TestOwnAddressesAreReachedAtLiveRelayPortsOnly(t *testing.T) {
 		peer string
 		want Reason
 	}{{"10.0.0.5:50000", Allowed}, {"10.0.0.5:50001", Own}, {"10.0.0.5:3478", OwnPort}, {"127.0.0.1:50000", Loopback}} {
-		if got := p.Peer(ap(c.peer), live); got != c.want {
+		if got := judge(p, ap(c.peer), live); got != c.want {
 			t.Errorf("Peer(%s) = %s, want %s", c.peer, got, c.want)
+		}
+	}
+	for to, want := range map[string]bool{"10.0.0.5:50000": false, "10.0.0.5:50001": false, "10.0.0.5:3478": true, "1.1.1.1:5000": true} {
+		if _, lasting := p.Peer(ap(to), live); lasting != want {
+			t.Errorf("Peer(%s) lasts: %v", to, lasting)
 		}
 	}
 	if got := p.Address(own); got != Allowed {
@@ -115,7 +125,7 @@ func TestAllowOpensAndDenyCloses(t *testing.T) {
 		{"1.1.1.2:5000", Listed}, {"[64:ff9b::1.1.1.2]:5000", Listed}, {"[64:ff9b::127.0.0.1]:3480", Own},
 		{"8.8.8.8:53", LowPort}, {"8.8.8.8:443", Allowed},
 	} {
-		if got := p.Peer(ap(c.peer), none); got != c.want {
+		if got := judge(p, ap(c.peer), none); got != c.want {
 			t.Errorf("Peer(%s) = %s, want %s", c.peer, got, c.want)
 		}
 	}
@@ -123,11 +133,11 @@ func TestAllowOpensAndDenyCloses(t *testing.T) {
 
 func TestMediaOnlyReachesNothingElse(t *testing.T) {
 	p := New(Config{Media: []netip.AddrPort{ap("10.0.0.5:7882")}, MediaOnly: true, Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}})
-	if got := p.Peer(ap("10.0.0.5:7882"), none); got != Allowed {
+	if got := judge(p, ap("10.0.0.5:7882"), none); got != Allowed {
 		t.Errorf("media: %s", got)
 	}
 	for _, peer := range []string{"1.1.1.1:5000", "10.0.0.5:7883", "[2a00::1]:1"} {
-		if got := p.Peer(ap(peer), none); got != NotMedia {
+		if got := judge(p, ap(peer), none); got != NotMedia {
 			t.Errorf("Peer(%s) = %s", peer, got)
 		}
 	}
@@ -146,9 +156,9 @@ func TestAddressIsNeverStricterThanPeer(t *testing.T) {
 		for i := range b {
 			b[i] = []byte{0, 1, 5, 8, 10, 127, 168, 192, 224, byte(rng.UintN(256))}[rng.IntN(10)]
 		}
-		peer := netip.AddrPortFrom(netip.AddrFrom4(b), []uint16{7882, 5000, 50000}[rng.IntN(3)])
-		if p.Peer(peer, func(a netip.AddrPort) bool { return a.Port() == 50000 }) == Allowed && p.Address(peer.Addr()) != Allowed {
-			t.Fatalf("%v: peer allowed, address refused", peer)
+		to := netip.AddrPortFrom(netip.AddrFrom4(b), []uint16{7882, 5000, 50000}[rng.IntN(3)])
+		if judge(p, to, func(a netip.AddrPort) bool { return a.Port() == 50000 }) == Allowed && p.Address(to.Addr()) != Allowed {
+			t.Fatalf("%v: peer allowed, address refused", to)
 		}
 	}
 }

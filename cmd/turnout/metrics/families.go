@@ -42,6 +42,9 @@ func values() []value {
 		{"turnout_data_sent_frames_total", "Frames in the data-channel messages sent.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.SentFrames) }},
 		{"turnout_data_accepted_messages_total", "Messages of participants that were taken.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Messages) }},
 
+		{"turnout_data_documents", "Documents open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Documents) }},
+		{"turnout_data_stored_total", "Document updates that are on disk.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Stored) }},
+
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},

@@ -23,7 +23,7 @@ var unbuilt []byte
 func New(files fs.FS, built bool) (http.Handler, error) {
 	if !built {
 		page := newFile("index.html", unbuilt)
-		return secured(app{files: map[string]*file{"index.html": page}}), nil
+		return secured(app{files: map[string]*file{"index.html": page}}, unbuiltPolicy), nil
 	}
 	a := app{files: map[string]*file{}}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -37,7 +37,7 @@ func New(files fs.FS, built bool) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return secured(a), nil
+	return secured(a, policy), nil
 }
 
 // app is the application's files by name. Set at construction, never changed.

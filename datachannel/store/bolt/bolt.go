@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"syscall"
 	"time"
 
@@ -165,16 +166,32 @@ func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bo
 		if d == nil {
 			return nil
 		}
-		// The next slice of the same compaction finds its snapshot there, and does not write it again.
-		if b := log.Append(nil, snapshot); !bytes.Equal(b, d.Get(keySnapshot())) {
-			if err := d.Put(keySnapshot(), b); err != nil {
-				return err
-			}
+		if err := putSnapshot(d, log.Append(nil, snapshot)); err != nil {
+			return err
 		}
 		more, err = removeRecords(d, snapshot.Seq, limit)
 		return err
 	})
 	return more, classify(err)
+}
+
+// putSnapshot puts a damaged snapshot aside. The next slice of the same compaction finds its snapshot there, and does not
+// write it again.
+func putSnapshot(d *bbolt.Bucket, snapshot []byte) error {
+	old := d.Get(keySnapshot())
+	if bytes.Equal(old, snapshot) {
+		return nil
+	}
+	if _, err := log.Decode(old); old != nil && err != nil {
+		aside, err := d.CreateBucketIfNotExists(bucketAside())
+		if err != nil {
+			return err
+		}
+		if err := aside.Put(seqKey(0), bytes.Clone(old)); err != nil {
+			return err
+		}
+	}
+	return d.Put(keySnapshot(), snapshot)
 }
 
 func removeRecords(d *bbolt.Bucket, upTo uint64, limit int) (more bool, err error) {
@@ -241,4 +258,35 @@ func classify(err error) error {
 	default:
 		return err
 	}
+}
+
+// Shrink writes what is in the file at path into a new one of the smallest size and puts it in the place of the old one.
+// bbolt keeps the room of what was deleted for later, and never gives it back to the disk. Nobody may have the file open.
+func Shrink(path string) error {
+	old, err := Open(path)
+	if err != nil {
+		return err
+	}
+	fresh := path + ".shrinking"
+	if err := errors.Join(copyInto(fresh, old), old.Close()); err != nil {
+		return errors.Join(fmt.Errorf("shrinking %s: %w", path, classify(err)), os.Remove(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return fmt.Errorf("shrinking %s: %w", path, err)
+	}
+	return nil
+}
+
+// shrinkTransaction is the number of bytes that Shrink copies at once.
+const shrinkTransaction = 1 << 20
+
+func copyInto(path string, old *Store) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of an attempt that was killed
+		return err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return err
+	}
+	return errors.Join(bbolt.Compact(db, old.db, shrinkTransaction), db.Close())
 }

@@ -113,3 +113,36 @@ func BenchmarkAppend256(b *testing.B) {
 		}
 	}
 }
+
+func TestShrinkGivesRoomBackAndKeepsDocuments(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	s := openAt(t, path)
+	d := store.Doc{Room: "r", Name: "d"}
+	for seq := uint64(1); seq <= 50; seq++ {
+		w := store.Write{Doc: d, Epoch: 5, Record: log.Record{Seq: seq, Kind: log.Update, Time: time.UnixMilli(0), Data: make([]byte, 100_000)}}
+		if err := s.Append([]store.Write{w}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Compact(d, log.Record{Seq: 50, Kind: log.Snapshot, Time: time.UnixMilli(0), Data: []byte("all")}, 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.Stat(path)
+	if err := Shrink(path); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := os.Stat(path)
+	if after.Size() > before.Size()/10 {
+		t.Fatalf("%d bytes before, %d after", before.Size(), after.Size())
+	}
+	state, err := openAt(t, path).Load(d)
+	if err != nil || state.Epoch != 5 || state.Snapshot == nil || string(state.Snapshot.Data) != "all" {
+		t.Fatal(state, err)
+	}
+	if err := Shrink(filepath.Join(path, "nowhere")); err == nil {
+		t.Fatal("no error")
+	}
+}

@@ -95,6 +95,9 @@ func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bo
 	if d == nil {
 		return false, nil
 	}
+	if _, err := log.Decode(d.snapshot); err != nil && d.snapshot != nil {
+		d.aside[0] = d.snapshot
+	}
 	d.snapshot = log.Append(nil, snapshot)
 	for _, seq := range slices.Sorted(maps.Keys(d.records)) {
 		if seq > snapshot.Seq {

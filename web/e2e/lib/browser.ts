@@ -37,8 +37,16 @@ export interface BrowserOptions {
 const elsewhere = resolve(import.meta.dirname, '../chromium-in-namespace');
 
 const quiet = [
-  '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--mute-audio', '--autoplay-policy=no-user-gesture-required',
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--mute-audio',
+  '--autoplay-policy=no-user-gesture-required',
 ];
 
 export async function openChromium(options: BrowserOptions): Promise<Page> {
@@ -49,8 +57,11 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
   else writeCamera(camera, options.colour);
   writeTone(tone, options.hz);
   const fake = [
-    '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-accept-this-tab-capture',
-    `--use-file-for-fake-video-capture=${camera}`, `--use-file-for-fake-audio-capture=${tone}`,
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--auto-accept-this-tab-capture',
+    `--use-file-for-fake-video-capture=${camera}`,
+    `--use-file-for-fake-audio-capture=${tone}`,
   ];
   const args = [...quiet, ...(options.bare ? [] : fake)];
   if (options.host) args.push(`--unsafely-treat-insecure-origin-as-secure=${options.host.origin}`);
@@ -71,12 +82,16 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
   await page.addInitScript(steadyTone);
   if (options.init) await page.addInitScript(options.init);
   return {
-    goto: async (url) => void (await page.goto(url)),
+    goto: async (url) => {
+      await page.goto(url);
+    },
     evaluate: (f, arg) => within(20_000, 'evaluate', page.evaluate(f as never, arg as never)) as never,
     click: (testid) => page.getByTestId(testid).first().click({ timeout: 10_000 }),
     fill: (testid, text) => page.getByTestId(testid).first().fill(text, { timeout: 10_000 }),
     press: (key) => page.keyboard.press(key),
-    screenshot: async (path) => void (await page.screenshot({ path })),
+    screenshot: async (path) => {
+      await page.screenshot({ path });
+    },
     close: async () => {
       await browser.close();
       rmSync(folder, { recursive: true, force: true });
@@ -121,8 +136,10 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
     return element;
   };
   return {
-    goto: async (url) => void (await page.goto(url)),
-    evaluate: (f, arg) => within(20_000, 'evaluate', page.evaluate(f as never, arg as never)) as never,
+    goto: async (url) => {
+      await page.goto(url);
+    },
+    evaluate: (f, arg) => within(20_000, 'evaluate', page.evaluate(f as never, arg as never)),
     click: async (testid) => (await find(testid)).click(),
     fill: async (testid, text) => {
       const element = await find(testid);
@@ -130,7 +147,9 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
       await element.type(text);
     },
     press: (key) => page.keyboard.press(key as never),
-    screenshot: async (path) => void (await page.screenshot({ path: path as `${string}.png` })),
+    screenshot: async (path) => {
+      await page.screenshot({ path: path });
+    },
     close: async () => {
       await browser.close();
       await sound.stop();

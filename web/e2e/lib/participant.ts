@@ -55,7 +55,10 @@ export class Participant {
   /** Waits until text stands in an element of the page. */
   reads(testid: string, text: string, ms = 10_000): Promise<void> {
     return eventually(`${this.name} reads "${text}" in ${testid}`, ms, async () => {
-      const all = await this.page.evaluate((id) => [...document.querySelectorAll(`[data-testid="${id}"]`)].map((e) => e.textContent ?? ''), testid);
+      const all = await this.page.evaluate(
+        (id) => [...document.querySelectorAll(`[data-testid="${id}"]`)].map((e) => e.textContent),
+        testid,
+      );
       return all.some((t) => t.includes(text)) ? true : `found ${JSON.stringify(all)}`;
     });
   }
@@ -65,10 +68,22 @@ export class Participant {
     const want = [...names].sort().join();
     return eventually(`${this.name} has tiles of ${want}`, ms, async () => {
       const all = await this.page.evaluate(
-        () => [...new Set([...document.querySelectorAll('[data-testid="tile"]')].map((e) => e.getAttribute('data-name') ?? ''))].sort().join(),
+        () =>
+          [...new Set([...document.querySelectorAll('[data-testid="tile"]')].map((e) => e.getAttribute('data-name') ?? ''))].sort().join(),
         null,
       );
       return all === want ? true : `tiles of ${all}`;
+    });
+  }
+
+  /** Waits until the screen of another is no longer there. */
+  withoutScreen(name: string): Promise<void> {
+    return eventually(`${this.name} sees no screen of ${name}`, 10_000, async () => {
+      const found = await this.page.evaluate(
+        (who) => document.querySelector(`[data-testid="tile"][data-source="screen"][data-name="${who}"]`) !== null,
+        name,
+      );
+      return found ? 'it is there' : true;
     });
   }
 
@@ -103,8 +118,16 @@ function colourOf([r, g, b]: readonly [number, number, number]): string {
 
 // The functions below run in the page.
 
-async function lookAt({ name, source }: { name: string; source: string }): Promise<string | { rgb: [number, number, number]; frames: number }> {
-  const tile = [...document.querySelectorAll('[data-testid="tile"]')].find((e) => e.getAttribute('data-name') === name && (e.getAttribute('data-source') ?? 'camera') === source);
+async function lookAt({
+  name,
+  source,
+}: {
+  name: string;
+  source: string;
+}): Promise<string | { rgb: [number, number, number]; frames: number }> {
+  const tile = [...document.querySelectorAll('[data-testid="tile"]')].find(
+    (e) => e.getAttribute('data-name') === name && (e.getAttribute('data-source') ?? 'camera') === source,
+  );
   if (!tile) return 'no tile';
   const video = tile.querySelector('video');
   if (!video || video.videoWidth === 0) return 'no picture';
@@ -127,7 +150,13 @@ async function lookAt({ name, source }: { name: string; source: string }): Promi
 }
 
 async function listenTo(name: string): Promise<string | Heard> {
-  const { room } = (window as unknown as { turnout: { room: { participants: Map<string, { name: string; publication(s: string): { track?: { media: MediaStreamTrack } } | undefined }> } } }).turnout;
+  const { room } = (
+    window as unknown as {
+      turnout: {
+        room: { participants: Map<string, { name: string; publication(s: string): { track?: { media: MediaStreamTrack } } | undefined }> };
+      };
+    }
+  ).turnout;
   const participant = [...room.participants.values()].find((p) => p.name === name);
   const media = participant?.publication('microphone')?.track?.media;
   if (!media) return 'no microphone track';

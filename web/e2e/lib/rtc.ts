@@ -36,8 +36,15 @@ export function path(page: Page): Promise<Path> {
     const { raw } = await (window as unknown as Support).turnout.room.getStats();
     const all = [...(raw as unknown as Map<string, Record<string, string>>).values()];
     const transport = all.find((s) => s.type === 'transport');
-    const pair = all.find((s) => s.id === transport?.selectedCandidatePairId) ?? all.find((s) => s.type === 'candidate-pair' && s.state === 'succeeded' && s.nominated);
+    const pair =
+      all.find((s) => s.id === transport?.selectedCandidatePairId) ??
+      all.find((s) => s.type === 'candidate-pair' && s.state === 'succeeded' && s.nominated);
     const local = all.find((s) => s.id === pair?.localCandidateId);
-    return { type: local?.candidateType ?? 'none', protocol: local?.protocol, relayProtocol: local?.relayProtocol, srtp: transport?.srtpCipher };
+    return {
+      type: local?.candidateType ?? 'none',
+      protocol: local?.protocol,
+      relayProtocol: local?.relayProtocol,
+      srtp: transport?.srtpCipher,
+    };
   }, null);
 }

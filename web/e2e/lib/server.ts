@@ -41,11 +41,14 @@ export class Server {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
     }
-    let exited = false;
-    child.once('exit', () => (exited = true));
+    const ended = { yes: false };
+    child.once('exit', () => (ended.yes = true));
     for (let i = 0; i < 200; i++) {
-      if (exited) break;
-      const ok = await fetch(`${this.url}/readyz`).then((r) => r.ok, () => false);
+      if (ended.yes) break;
+      const ok = await fetch(`${this.url}/readyz`).then(
+        (r) => r.ok,
+        () => false,
+      );
       if (ok) return;
       await pause(50);
     }
@@ -88,7 +91,10 @@ export class Proxy {
     this.#server = createServer((client) => {
       if (this.#broken) return void client.destroy();
       const upstream = connect(to, '127.0.0.1');
-      for (const [from, into] of [[client, upstream], [upstream, client]] as const) {
+      for (const [from, into] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
         this.#sockets.add(from);
         from.pipe(into);
         from.on('error', () => into.destroy());

@@ -9,10 +9,19 @@ const pictures = resolve(import.meta.dirname, '../../../docs/images');
 const viewport = { width: 1280, height: 800 };
 
 const people: { name: string; look: Look }[] = [
-  { name: 'Ada', look: { wall: [52, 70, 92], light: [196, 178, 150], skin: [224, 178, 146], hair: [74, 48, 36], shirt: [44, 110, 96], long: true } },
+  {
+    name: 'Ada',
+    look: { wall: [52, 70, 92], light: [196, 178, 150], skin: [224, 178, 146], hair: [74, 48, 36], shirt: [44, 110, 96], long: true },
+  },
   { name: 'Kwame', look: { wall: [108, 82, 64], light: [226, 190, 140], skin: [122, 78, 54], hair: [26, 22, 22], shirt: [214, 206, 190] } },
-  { name: 'Mei', look: { wall: [70, 84, 74], light: [206, 214, 188], skin: [236, 200, 168], hair: [30, 28, 32], shirt: [176, 72, 68], long: true } },
-  { name: 'Jonas', look: { wall: [78, 74, 100], light: [190, 176, 208], skin: [240, 204, 178], hair: [168, 118, 66], shirt: [58, 76, 120] } },
+  {
+    name: 'Mei',
+    look: { wall: [70, 84, 74], light: [206, 214, 188], skin: [236, 200, 168], hair: [30, 28, 32], shirt: [176, 72, 68], long: true },
+  },
+  {
+    name: 'Jonas',
+    look: { wall: [78, 74, 100], light: [190, 176, 208], skin: [240, 204, 178], hair: [168, 118, 66], shirt: [58, 76, 120] },
+  },
 ];
 
 test('a call of four, with the chat open', async () => {

@@ -50,13 +50,21 @@ describe('a call of three in Chromium', () => {
     const bob = await person('Bob', green);
     const eve = await person('Eve', blue);
     for (const p of [ada, bob, eve]) await p.join(server.url, room);
-    await allMeet([{ who: ada, options: red }, { who: bob, options: green }, { who: eve, options: blue }]);
+    await allMeet([
+      { who: ada, options: red },
+      { who: bob, options: green },
+      { who: eve, options: blue },
+    ]);
     expect((await path(ada.page)).srtp).toContain('AEAD_AES_128_GCM');
 
     await ada.page.click('screen-toggle');
     await bob.sees('Ada', 'any', 'screen');
     await eve.sees('Ada', 'any', 'screen');
     await bob.sees('Ada', 'red');
+    await ada.page.click('screen-toggle'); // and once more, on the m-line of the first time
+    await bob.withoutScreen('Ada');
+    await ada.page.click('screen-toggle');
+    await bob.sees('Ada', 'any', 'screen');
 
     await bob.page.click('mic-toggle');
     for (const p of [ada, eve]) await p.reads('tile-muted', 'Bob');
@@ -95,7 +103,11 @@ test('Firefox is one of three', async () => {
   const bob = await person('Bob', green);
   const eve = await person('Eve', blue, openFirefox);
   for (const p of [eve, ada, bob]) await p.join(server.url, room);
-  await allMeet([{ who: ada, options: red }, { who: bob, options: green }, { who: eve, options: blue }]);
+  await allMeet([
+    { who: ada, options: red },
+    { who: bob, options: green },
+    { who: eve, options: blue },
+  ]);
 });
 
 for (const transport of ['udp', 'tcp'] as const) {
@@ -105,7 +117,10 @@ for (const transport of ['udp', 'tcp'] as const) {
     const bob = await person('Bob', { ...green, init: relayOnly(transport) });
     await ada.join(server.url, room);
     await bob.join(server.url, room);
-    await allMeet([{ who: ada, options: red }, { who: bob, options: green }]);
+    await allMeet([
+      { who: ada, options: red },
+      { who: bob, options: green },
+    ]);
     for (const p of [ada, bob]) expect(await path(p.page)).toMatchObject({ type: 'relay', relayProtocol: transport });
   });
 }
@@ -121,7 +136,9 @@ function watch(p: Participant, name: string): Promise<void> {
     const w = window as unknown as { turnout: { room: { on(e: string, f: () => void): void } }; watched: Watch };
     w.watched = { left: 0, frames: [] };
     w.turnout.room.on('participantDisconnected', () => w.watched.left++);
-    const video = [...document.querySelectorAll('[data-testid="tile"]')].find((e) => e.getAttribute('data-name') === who)?.querySelector('video');
+    const video = [...document.querySelectorAll('[data-testid="tile"]')]
+      .find((e) => e.getAttribute('data-name') === who)
+      ?.querySelector('video');
     const note = (): void => {
       w.watched.frames.push(performance.now());
       video?.requestVideoFrameCallback(note);
@@ -145,7 +162,10 @@ test('a WebSocket cut in the call is resumed: no gap in media, no leave seen, no
     const bob = await person('Bob', green);
     await ada.join(proxy.url, room);
     await bob.join(server.url, room);
-    await allMeet([{ who: ada, options: red }, { who: bob, options: green }]);
+    await allMeet([
+      { who: ada, options: red },
+      { who: bob, options: green },
+    ]);
     await watch(bob, 'Ada');
     await watch(ada, 'Bob');
 
@@ -179,7 +199,8 @@ function joinBySocket({ url, token }: { url: string; token: string | undefined }
   return new Promise((done) => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, 'turnout.v1');
     let code = '';
-    socket.onopen = () => socket.send(JSON.stringify({ t: 'join', id: 1, d: { protocol: 1, token, client: { name: 'test', version: '1' } } }));
+    socket.onopen = () =>
+      socket.send(JSON.stringify({ t: 'join', id: 1, d: { protocol: 1, token, client: { name: 'test', version: '1' } } }));
     socket.onmessage = (message) => {
       const frame = JSON.parse(String(message.data)) as { t: string; d?: { code?: string } };
       if (frame.t === 'error') code = frame.d?.code ?? '';
@@ -218,17 +239,84 @@ test('wrong, expired and missing tokens get a clear error and disturb nobody', a
   await ada.withTiles(['Ada', 'Bob']);
 });
 
+/** Runs in the page: a participant of the room that sends what it should not, a WebSocket for each kind; gives how each ended. */
+function misbehave({ url, token }: { url: string; token: string }): Promise<Record<string, string>> {
+  const attempt = (send: (socket: WebSocket) => void): Promise<string> =>
+    new Promise((done) => {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, 'turnout.v1');
+      const errors = new Set<string>();
+      const timer = setTimeout(() => socket.close(1000), 3000);
+      socket.onmessage = (message) => {
+        const frame = JSON.parse(String(message.data)) as { t: string; d?: { code?: string } };
+        if (frame.t === 'joined') send(socket);
+        if (frame.t === 'error') errors.add(frame.d?.code ?? '');
+      };
+      socket.onclose = (event) => {
+        clearTimeout(timer);
+        done([...errors, String(event.code)].join(' '));
+      };
+      socket.onopen = () =>
+        socket.send(JSON.stringify({ t: 'join', id: 1, d: { protocol: 1, token, client: { name: 'test', version: '1' } } }));
+    });
+  const kinds: Record<string, (socket: WebSocket) => void> = {
+    malformed: (s) => s.send('{"t":'),
+    unknown: (s) => s.send('{"t":"teleport","id":2,"d":{}}'),
+    large: (s) => s.send('x'.repeat(10_000_000)),
+    binary: (s) => s.send(crypto.getRandomValues(new Uint8Array(512))),
+    flood: (s) => {
+      for (let i = 0; i < 5000; i++) s.send('{"t":"ping","d":{"n":0}}');
+    },
+  };
+  return Object.entries(kinds).reduce<Promise<Record<string, string>>>(async (before, [kind, send]) => {
+    const results = await before;
+    return { ...results, [kind]: await attempt(send) };
+  }, Promise.resolve({}));
+}
+
+test('a participant that sends garbage is told or closed, and a call in the same room goes on', async () => {
+  newRoom();
+  const ada = await person('Ada', red);
+  const bob = await person('Bob', green);
+  await ada.join(server.url, room);
+  await bob.join(server.url, room);
+  await allMeet([
+    { who: ada, options: red },
+    { who: bob, options: green },
+  ]);
+  await watch(ada, 'Bob');
+  const { token } = (await (await fetch(`${server.url}/api/token?room=${room}&identity=mallory`)).json()) as { token: string };
+  const mallory = await person('Mallory', blue);
+  await mallory.page.goto(server.url);
+  expect(await mallory.page.evaluate(misbehave, { url: server.url, token })).toEqual({
+    malformed: 'protocol.malformed 1000',
+    unknown: 'protocol.unknownType 1000',
+    large: '1009',
+    binary: '1003',
+    flood: 'rate.limited 4006',
+  });
+  const { frames } = await watched(ada);
+  expect(longestGap(frames), 'longest gap, ms').toBeLessThan(1500);
+  await ada.sees('Bob', 'green');
+  await bob.hears('Ada', 440);
+});
+
 test('a server that is killed and started again gets its call back', async () => {
   newRoom();
   const ada = await person('Ada', red);
   const bob = await person('Bob', green);
   await ada.join(server.url, room);
   await bob.join(server.url, room);
-  await allMeet([{ who: ada, options: red }, { who: bob, options: green }]);
+  await allMeet([
+    { who: ada, options: red },
+    { who: bob, options: green },
+  ]);
   await server.kill();
   await ada.state('reconnecting');
   await server.start();
   await ada.state('connected', 40_000);
   await bob.state('connected', 40_000);
-  await allMeet([{ who: ada, options: red }, { who: bob, options: green }]);
+  await allMeet([
+    { who: ada, options: red },
+    { who: bob, options: green },
+  ]);
 });

@@ -43,14 +43,14 @@ export class Person {
     })
   }
 
-  /** Hears messages, says its own state, and returns what it has sent. */
+  /** Hears messages, says its own state, if it has one to say, and returns what it has sent. */
   turn (messages, state) {
     for (const message of messages) {
       const decoder = createDecoder(message)
       if (readVarUint(decoder) !== messageAwareness) throw new Error('not an awareness message')
       awareness.applyAwarenessUpdate(this.awareness, readVarUint8Array(decoder), 'server')
     }
-    this.awareness.setLocalState(state)
+    if (state !== undefined) this.awareness.setLocalState(state)
     return this.sent.splice(0)
   }
 

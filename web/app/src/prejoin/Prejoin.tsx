@@ -66,7 +66,6 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
             <DeviceField preview={preview} state={state} kind="microphone" />
             <DeviceField preview={preview} state={state} kind="camera" />
           </div>
-          {note && <Notice kind="note" words={note} />}
           <Button
             look="primary"
             type="submit"
@@ -77,6 +76,8 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
           >
             {joining ? 'Joining…' : 'Join call'}
           </Button>
+          {/* Below the button: it comes and goes by itself, and what somebody is about to click must not move. */}
+          {note && <Notice kind="note" words={note} />}
         </form>
       </main>
     </div>

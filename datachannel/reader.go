@@ -1,0 +1,124 @@
+package datachannel
+
+import (
+	"log/slog"
+
+	"github.com/turnout-rtc/turnout/datachannel/inbox"
+	"github.com/turnout-rtc/turnout/datachannel/log"
+)
+
+// DocEvent is something that a reader of a document is told: one of the types below.
+type DocEvent interface{ docEvent() }
+
+// DocState answers an open or a Sync.
+type DocState struct {
+	Writable    bool
+	Position    log.Position
+	Update      []byte // what the reader lacks: step 2 of the Yjs sync protocol
+	StateVector []byte // what the hub has: step 1
+}
+
+// DocChange is an update of someone else's.
+type DocChange struct {
+	Position log.Position
+	Update   []byte
+}
+
+// DocAck says that the reader's update ID is on disk.
+type DocAck struct {
+	ID       uint64
+	Position log.Position
+}
+
+// DocRefused says that the reader's update ID has had no effect.
+type DocRefused struct {
+	ID            uint64
+	Code          Code
+	Message, Hint string
+	Retryable     bool
+}
+
+// DocAwareness is a y-protocols awareness update.
+type DocAwareness struct{ Update []byte }
+
+// DocClosed ends the reader: nothing follows.
+type DocClosed struct {
+	Code          Code
+	Message, Hint string
+	Retryable     bool
+}
+
+func (DocState) docEvent()     {}
+func (DocChange) docEvent()    {}
+func (DocAck) docEvent()       {}
+func (DocRefused) docEvent()   {}
+func (DocAwareness) docEvent() {}
+func (DocClosed) docEvent()    {}
+
+// DocReader is one open document of one connection. Its methods may be called from any goroutine and do nothing after Close;
+// those with bytes keep them, and block while much of the reader's waits for the hub.
+type DocReader struct {
+	// Set at construction, never changed.
+	hub      *Hub
+	via      uint64 // unique in the hub
+	identity string
+	name     string
+	writable bool
+	emit     func(DocEvent)
+	slots    chan struct{} // nil: the member's wire messages have taken theirs
+	member   *Member       // nil: not over the data protocol
+
+	// Owned by run.
+	in     *inbox.Inbox // nil: the member's counts
+	doc    *document    // nil: not open, or closed
+	number uint64       // the member's for it
+	silent bool         // its awareness has been taken away, because nothing is heard from the member
+}
+
+// OpenDoc opens a document for a connection that does not speak the data protocol: the doors for y-websocket and Hocuspocus.
+// emit is called from the hub's goroutine, one event at a time, and has to return at once; the bytes of an event are shared
+// and not to be changed. The first event is DocState or DocClosed. A connection that cannot take an event drops it and
+// calls Sync later. Without permission to read, or without an identity, there is a DocClosed. Several connections may have the
+// same identity: each is a reader of its own, and the Yjs clients that one announces go when it closes, unless another has
+// announced them since.
+func (h *Hub) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent)) *DocReader {
+	_, write := g.document(name)
+	r := &DocReader{
+		hub: h, via: h.via.Add(1), identity: identity, name: name, writable: write, emit: emit,
+		slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox()),
+	}
+	r.put(opDocOpen{r, g, stateVector})
+	return r
+}
+
+// Sync asks for what a peer with this state vector lacks; the answer is DocState.
+func (r *DocReader) Sync(stateVector []byte) { r.put(opDocSync{r, stateVector}) }
+
+// Update brings an update. The answer is DocAck when it is on disk, or DocRefused; the id is repeated in it.
+func (r *DocReader) Update(id uint64, update []byte) { r.put(opDocUpdate{r, id, update}) }
+
+// Awareness brings a y-protocols awareness update. States of others are ignored.
+func (r *DocReader) Awareness(update []byte) { r.put(opDocAwareness{r, update}) }
+
+// Close ends the reader: its awareness is gone for the others.
+func (r *DocReader) Close() { r.hub.box.put(opDocClose{r}) }
+
+func (r *DocReader) put(o op) {
+	select {
+	case r.slots <- struct{}{}:
+		r.hub.box.put(o)
+	case <-r.hub.done:
+	}
+}
+
+func (r *DocReader) refuse(id uint64, x *refusal) {
+	hint, retryable := x.code.advice()
+	r.emit(DocRefused{ID: id, Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
+}
+
+func (r *DocReader) closed(x *refusal) {
+	hint, retryable := x.code.advice()
+	r.emit(DocClosed{Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
+}
+
+func (d *document) logger(l *slog.Logger) *slog.Logger { return l.With("document", d.key.Name) }

@@ -1,0 +1,24 @@
+package link
+
+import "testing"
+
+func TestStreamsAreTheSameForTheirDecoder(t *testing.T) {
+	for _, c := range []struct {
+		a, b Codec
+		want bool
+	}{
+		{Codec{Mime: "video/VP8"}, Codec{Mime: "video/vp8"}, true},
+		{Codec{Mime: "video/VP8"}, Codec{Mime: "video/VP9"}, false},
+		{Codec{Mime: "video/VP9"}, Codec{Mime: "video/VP9", Fmtp: "profile-id=0"}, true},
+		{Codec{Mime: "video/VP9", Fmtp: "profile-id=2"}, Codec{Mime: "video/VP9"}, false},
+		{Codec{Mime: "video/H264", Fmtp: "a=b; packetization-mode=1"}, Codec{Mime: "video/H264", Fmtp: "packetization-mode=1"}, true},
+		{Codec{Mime: "video/H264", Fmtp: "packetization-mode=1"}, Codec{Mime: "video/H264"}, false},
+	} {
+		if got := SameStream(c.a, c.b); got != c.want {
+			t.Errorf("%v and %v: %v", c.a, c.b, got)
+		}
+	}
+	if !SameParameters("A=1; b=2", "b=2;a=1") || SameParameters("a=1", "a=2") {
+		t.Error("parameters are compared wrongly")
+	}
+}
