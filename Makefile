@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME:%=%/.cache),$(CURDIR)/.cache)/turnout
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+PEBBLE_VERSION := v2.10.1
+PEBBLE := $(CACHE)/pebble-$(PEBBLE_VERSION)/pebble
 FUZZTIME ?= 10s
 BENCH ?= .
 ARGS ?=
@@ -53,7 +55,7 @@ help: ## this list
 # ---- parts of the above ----
 
 .PHONY: prepare
-prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(yjs)/node_modules/.package-lock.json $(LINT)
+prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(yjs)/node_modules/.package-lock.json $(LINT) $(PEBBLE)
 
 .PHONY: prepare-machine
 prepare-machine:
@@ -75,8 +77,8 @@ check-web: web-build
 	@cd web && ../$(stage) "type check of the web packages" npm run --silent check
 
 .PHONY: test-go
-test-go: $(yjs)/node_modules/.package-lock.json
-	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 go test -race -shuffle=on -timeout 5m ./...
+test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json
+	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
 
 .PHONY: test-web
 test-web: web-build
@@ -104,3 +106,9 @@ $(LINT):
 	@mkdir -p $(@D)
 	@$(stage) "build golangci-lint $(LINT_VERSION) (once)" env GOBIN=$(@D) \
 		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+# an ACME server, for the tests of certificates
+$(PEBBLE):
+	@mkdir -p $(@D)
+	@$(stage) "build pebble $(PEBBLE_VERSION) (once)" env GOBIN=$(@D) \
+		go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION)

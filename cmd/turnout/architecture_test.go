@@ -50,8 +50,10 @@ var homes = map[string][]string{
 	"go.etcd.io/bbolt":                    {"datachannel/store/bolt"},
 	"github.com/prometheus/client_golang": {"cmd/turnout/metrics"},
 	"github.com/alecthomas/kong":          {"cmd/turnout"},
+	"github.com/caddyserver/certmagic":    {"cmd/turnout/certs"},
+	"go.uber.org/zap":                     {"cmd/turnout/certs"}, // certmagic's logger
 	"go.yaml.in/yaml":                     {"cmd/turnout/settings"},
-	"golang.org/x/net":                    {"sfu", "turn"},
+	"golang.org/x/net":                    {"sfu", "turn", "cmd/turnout"}, // there in tests
 	"golang.org/x/sys":                    {"sfu", "turn"},
 	"golang.org/x/time":                   {"signaling", "datachannel", "turn"},
 	"go.uber.org/goleak":                  {"sfu", "turn", "signaling", "datachannel", "cmd"}, // in tests

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
+	"net"
 	"strings"
 	"time"
 
@@ -20,9 +19,14 @@ type Config struct {
 	Listen   string        `yaml:"listen" default:"${listen}" help:"Address of the HTTP server: the app, the API and signaling."`
 	Data     string        `yaml:"data" placeholder:"DIR" help:"Directory for what must survive a restart. Default: turnout in $XDG_DATA_HOME or ~/.local/share."`
 	PublicIP []string      `yaml:"public_ip" placeholder:"IP" help:"Public IP addresses of this machine, for media and TURN. Wins over rtc.public and turn.public."`
-	Metrics  string        `yaml:"metrics" placeholder:"ADDRESS" help:"Address of its own for /metrics; \"off\" for nowhere. Default: next to the app."`
+	Metrics  string        `yaml:"metrics" placeholder:"ADDRESS" help:"Address of its own for /metrics; \"off\" for nowhere. Default: next to the app, on listen only."`
 	Shutdown time.Duration `yaml:"shutdown" default:"${shutdown}" help:"Time that participants have to leave when the server stops."`
+	Domain   string        `yaml:"domain" placeholder:"NAME" help:"Host name of this server. HTTPS and TURN over TLS share tls.listen; the certificate comes from tls.cert or by ACME."`
+	Operator string        `yaml:"operator_key" placeholder:"KEY" help:"Key of the operator for /v1, at least 32 bytes. Default: one that is kept in the data directory."`
+	APIRate  int           `yaml:"api_rate" default:"20" help:"Requests a second to /v1 from one address; twice as many at once. The operator's do not count."`
 
+	TLS         TLSConfig          `embed:"" prefix:"tls-" group:"HTTPS" yaml:"tls"`
+	ACME        ACMEConfig         `embed:"" prefix:"acme-" group:"HTTPS" yaml:"acme"`
 	Log         LogConfig          `embed:"" prefix:"log-" yaml:"log"`
 	Signaling   signaling.Config   `embed:"" prefix:"signaling-" group:"Signaling" yaml:"signaling"`
 	RTC         sfu.Config         `embed:"" prefix:"rtc-" group:"Media" yaml:"rtc"`
@@ -38,13 +42,8 @@ type LogConfig struct {
 
 // Validate says what is wrong with c, which must have its secrets, and what to do about it. Errors name the key.
 func (c Config) Validate() error {
-	if c.Shutdown <= 0 {
-		return errors.New("shutdown must be longer than 0s")
-	}
-	for _, ip := range c.PublicIP {
-		if _, err := netip.ParseAddr(ip); err != nil {
-			return fmt.Errorf("public_ip: %q is not an IP address", ip)
-		}
+	if err := c.validateOwn(); err != nil {
+		return err
 	}
 	for _, section := range []struct {
 		name     string
@@ -63,10 +62,16 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// resolved is c with public_ip carried to the planes that advertise addresses.
+// resolved is c with public_ip and domain carried to the planes that advertise them.
 func (c Config) resolved() Config {
 	if len(c.PublicIP) > 0 {
 		c.RTC.Public, c.TURN.Public = c.PublicIP, c.PublicIP
+	}
+	if c.TURN.TLS.Domain == "" {
+		c.TURN.TLS.Domain = c.Domain
+	}
+	if host, port, err := net.SplitHostPort(c.Listen); err == nil && host == "" && c.secure() {
+		c.Listen = net.JoinHostPort("127.0.0.1", port) // others have HTTPS
 	}
 	return c
 }

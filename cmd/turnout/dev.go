@@ -23,8 +23,14 @@ type devCommand struct {
 // Run serves like serve, and hands a token to anyone who asks.
 func (c *devCommand) Run(p *process) error {
 	cfg, log := c.Config.resolved(), newLogger(c.Config.Log, p.stderr)
-	if !c.InsecureLAN && !isLoopback(cfg.Listen) {
-		return fmt.Errorf("turnout dev gives a token to anyone, and others could reach %s: listen on 127.0.0.1, add --insecure-lan if you trust your network, or use turnout serve", cfg.Listen)
+	addresses := []string{cfg.Listen}
+	if cfg.secure() {
+		addresses = append(addresses, cfg.TLS.Listen)
+	}
+	for _, a := range addresses {
+		if !c.InsecureLAN && !isLoopback(a) {
+			return fmt.Errorf("turnout dev gives a token to anyone, and others could reach %s: listen on 127.0.0.1, add --insecure-lan if you trust your network, or use turnout serve", a)
+		}
 	}
 	cleanup, err := devData(&cfg, log)
 	if err != nil {
@@ -38,7 +44,22 @@ func (c *devCommand) Run(p *process) error {
 	routes := map[string]http.Handler{
 		"GET /api/token": tokenDoor{key: key, secret: cfg.Signaling.Keys[key], anyHost: c.InsecureLAN},
 	}
-	return runServer(cfg, log, routes, func(s *server) error { return announce(p.stdout, s) })
+	return runServer(lifecycle{
+		open:     func() (*server, error) { return open(cfg, routes, log) },
+		read:     func() (Config, error) { return c.reread(p, cfg, log) },
+		announce: func(s *server) error { return announce(p.stdout, s) },
+	})
+}
+
+// reread reads the configuration once more. The data directory stays the one that was found.
+func (*devCommand) reread(p *process, was Config, log *slog.Logger) (Config, error) {
+	var again commands
+	if _, err := parse(p.args, &again, p.stdout, p.stderr); err != nil {
+		return Config{}, err
+	}
+	cfg := again.Dev.Config.resolved()
+	cfg.Data = was.Data
+	return cfg, keepSecrets(&cfg, log)
 }
 
 // devData finds a directory that can be written to: the one asked for, or else the usual one, or else a temporary one.
@@ -66,6 +87,12 @@ func announce(out io.Writer, s *server) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "turnout %s\n\n", version())
 	fmt.Fprintf(w, "  Room\t%s/r/lobby\n", localURL(s.http[0].addr.String()))
+	if url := s.secureURL(); url != "" {
+		fmt.Fprintf(w, "  \t%s/r/lobby\n", url)
+	}
+	if sum := s.fingerprint(); sum != "" {
+		fmt.Fprintf(w, "  SHA-256\t%s\n", sum)
+	}
 	fmt.Fprintf(w, "  Media\t%s\n", strings.Join(mediaList(s), "\n\t"))
 	fmt.Fprintf(w, "  TURN\t%s\n", orNone(strings.Join(turnList(s), "\n\t")))
 	fmt.Fprintf(w, "  Data\t%s\n", data)

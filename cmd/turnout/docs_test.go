@@ -75,6 +75,8 @@ func shownDefault(f reflect.StructField) string {
 	switch {
 	case value == "${listen}":
 		value = ":7880"
+	case value == "${tls}":
+		value = ":443"
 	case value == "${shutdown}":
 		value = "10s"
 	case !ok && f.Type.Kind() == reflect.Bool:
@@ -121,14 +123,14 @@ func TestShippedConfigsLoad(t *testing.T) {
 func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 	known := realFlags(t)
 	var files []string
-	for _, pattern := range []string{"../../deploy/*", "../../docs/*.md", "../../docs/reference/config.md", "../../README.md"} {
+	for _, pattern := range []string{"../../deploy/*", "../../docs/*.md", "../../docs/reference/config.md", "../../docs/reference/turn.md", "../../docs/reference/http.md", "../../README.md"} {
 		matches, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, matches...)
 	}
-	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token)[^\n` + "`" + `]*`)
+	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn)\b[^\n` + "`" + `]*`)
 	flagName := regexp.MustCompile(`--[a-z][a-z-]+`)
 	variable := regexp.MustCompile(`TURNOUT_[A-Z_]+[A-Z]`)
 	for _, file := range files {
@@ -151,7 +153,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 // realFlags are the flags of all commands and the variables of serve.
 func realFlags(t *testing.T) map[string]bool {
 	known := map[string]bool{"--help": true}
-	for _, args := range [][]string{{"dev"}, {"serve"}, {"token", "--room", "r", "--identity", "i"}} {
+	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}} {
 		var cli commands
 		ctx, err := parse(args, &cli, nil, nil)
 		if err != nil {

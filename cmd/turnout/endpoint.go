@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/turnout-rtc/turnout/cmd/turnout/front"
 )
 
 // endpoint is one address that HTTP is served on.
@@ -21,6 +23,12 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 	if err != nil {
 		return explain(err, flag, flag)
 	}
+	s.serve(listener, h)
+	return nil
+}
+
+// serve serves HTTP on what listener accepts.
+func (s *server) serve(listener net.Listener, h http.Handler) {
 	e := &endpoint{
 		addr: listener.Addr(),
 		done: make(chan struct{}),
@@ -31,6 +39,7 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 			WriteTimeout:      60 * time.Second, // the app over a slow line
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10, // a token is in the header
+			ConnContext:       front.ConnContext,
 			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		},
 	}
@@ -39,12 +48,11 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 		defer close(e.done)
 		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			select {
-			case s.failed <- fmt.Errorf("the HTTP server on %s has stopped: %w", addr, err):
+			case s.failed <- fmt.Errorf("the HTTP server on %s has stopped: %w", e.addr, err):
 			default: // another one has failed, too
 			}
 		}
 	}()
-	return nil
 }
 
 func (e *endpoint) close() {

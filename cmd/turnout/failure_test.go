@@ -100,3 +100,46 @@ func TestDevWithoutAWritableHomeKeepsDataInATemporaryDirectory(t *testing.T) {
 		t.Errorf("left behind: %v", err)
 	}
 }
+
+func TestWhatIsWrongWithACertificateIsSaidAtTheStart(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone.pem")
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	taken := busy.Addr().String()
+	data := []string{"--data", filepath.Join(t.TempDir(), "data"), "--tls-listen", "127.0.0.1:0"}
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"a URL as name", []string{"--domain", "https://meet.test"}, []string{"domain", "not a host name"}},
+		{"half a certificate", []string{"--tls-cert", gone}, []string{"tls.cert and tls.key belong together"}},
+		{"no such file", []string{"--tls-cert", gone, "--tls-key", gone}, []string{"tls.cert", gone}},
+		{"two certificates", []string{"--tls-cert", gone, "--tls-key", gone, "--tls-self-signed"}, []string{"exclude each other"}},
+		{"no roots", []string{"--domain", "meet.test", "--tls-redirect", "", "--acme-ca-file", gone}, []string{"acme.ca_file", gone}},
+		{"a taken port", []string{"--tls-self-signed", "--tls-listen", taken}, []string{taken + " is in use", "--tls-listen"}},
+		{"a taken port of the redirect", []string{"--domain", "meet.test", "--tls-redirect", taken}, []string{taken + " is in use", "--tls-redirect"}},
+		{"a short key", []string{"--operator-key", "short"}, []string{"operator_key has 5 bytes", "openssl rand"}},
+		{"no rate", []string{"--api-rate", "0"}, []string{"api_rate"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			line := fails(t, nil, append(append(anyPorts(), data...), c.args...)...)
+			for _, part := range c.want {
+				if !strings.Contains(line, part) {
+					t.Errorf("%q does not say %q", line, part)
+				}
+			}
+		})
+	}
+	for name, args := range map[string][]string{
+		"--listen": {"turn", "--listen", taken, "--data", t.TempDir()}, "--http": {"turn", "--listen", "127.0.0.1:0", "--http", taken, "--data", t.TempDir()},
+		"--secret-file": {"turn", "--secret-file", gone}, "--insecure-lan": append(anyPorts(), "--tls-self-signed", "--tls-listen", ":0"),
+	} {
+		if line := fails(t, nil, args...); !strings.Contains(line, name) {
+			t.Errorf("%q does not name %s", line, name)
+		}
+	}
+}

@@ -22,16 +22,7 @@ type options struct {
 // BeforeApply runs after the defaults and before the flags are put into the Config, so that what it reads lies between:
 // flags win over the environment, that over the file, that over the defaults.
 func (o *options) BeforeApply(ctx *kong.Context) error {
-	file := ""
-	for _, flag := range ctx.Flags() {
-		if flag.Name == "config" {
-			file, _ = ctx.FlagValue(flag).(string)
-		}
-	}
-	if file == "" {
-		file = os.Getenv("TURNOUT_CONFIG")
-	}
-	if err := loadFile(file, &o.Config); err != nil {
+	if err := loadFile(configFile(ctx), &o.Config); err != nil {
 		return err
 	}
 	return loadEnv(ctx.Flags())
@@ -48,14 +39,14 @@ func loadFile(name string, into *Config) error {
 	if err := settings.Decode(name, text, into); err != nil {
 		return err
 	}
-	if len(into.Signaling.Keys) > 0 || into.TURN.Secret != "" || len(into.TURN.Keys) > 0 {
+	if len(into.Signaling.Keys) > 0 || into.TURN.Secret != "" || len(into.TURN.Keys) > 0 || into.Operator != "" {
 		return refuseOpen(name)
 	}
 	return nil
 }
 
 // nameFlags gives the flag of every key the key's name: turn.relay.min_port is --turn-relay-min-port.
-func nameFlags(k *kong.Kong, configs ...*Config) error {
+func nameFlags(k *kong.Kong, configs ...any) error {
 	names := map[uintptr]string{} // by the address of the field
 	for _, c := range configs {
 		walk(reflect.ValueOf(c).Elem(), "", func(path string, field reflect.Value) {
@@ -138,7 +129,7 @@ func refuseMistyped(flags []*kong.Flag) error {
 
 // isSecret says whether the value of a flag may be given as a file: TURNOUT_TURN_SECRET_FILE.
 func isSecret(flag string) bool {
-	return flag == "signaling-keys" || flag == "turn-secret" || flag == "turn-keys"
+	return flag == "signaling-keys" || flag == "turn-secret" || flag == "turn-keys" || flag == "operator-key"
 }
 
 func lookupEnv(name string, secret bool) (text string, given bool, err error) {

@@ -18,13 +18,14 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // process is what a command has of the process it runs in.
 type process struct {
+	args   []string // the command line
 	stdout io.Writer
 	stderr io.Writer
 }
 
 // run carries out one command line and returns the exit code. Whatever goes wrong is one line on stderr.
 func run(args []string, stdout, stderr io.Writer) int {
-	p := &process{stdout: stdout, stderr: stderr}
+	p := &process{args: args, stdout: stdout, stderr: stderr}
 	ctx, err := parse(args, new(commands), stdout, stderr)
 	if err == nil {
 		err = ctx.Run(p)
@@ -38,8 +39,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // commands are the command line.
 type commands struct {
-	Dev     devCommand     `kong:"cmd,set='listen=127.0.0.1:7880',set='shutdown=1s',help='Run everything on this machine, to try it and to develop against it.'"`
-	Serve   serveCommand   `kong:"cmd,set='listen=:7880',set='shutdown=10s',help='Run the server.'"`
+	Dev     devCommand     `kong:"cmd,set='listen=127.0.0.1:7880',set='tls=127.0.0.1:7443',set='shutdown=1s',help='Run everything on this machine, to try it and to develop against it.'"`
+	Serve   serveCommand   `kong:"cmd,set='listen=:7880',set='tls=:443',set='shutdown=10s',help='Run the server.'"`
+	Turn    turnCommand    `kong:"cmd,set='tls=:443',set='shutdown=10s',help='Run the TURN server alone, or look into a running one.'"`
 	Token   tokenCommand   `cmd:"" help:"Print an access token for a room."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -50,7 +52,9 @@ func parse(args []string, into *commands, stdout, stderr io.Writer) (*kong.Conte
 		kong.Description("Rooms for video calls, screens, messages and presence, with a TURN server inside."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 120}),
 		kong.Writers(stdout, stderr),
-		kong.PostBuild(func(k *kong.Kong) error { return nameFlags(k, &into.Dev.Config, &into.Serve.Config) }),
+		kong.PostBuild(func(k *kong.Kong) error {
+			return nameFlags(k, &into.Dev.Config, &into.Serve.Config, &into.Turn.Run.Keys)
+		}),
 		kong.WithHyphenPrefixedParameters(true), // token --ttl -1m
 		kong.TypeMapper(reflect.TypeFor[map[string]string](), kong.MapperFunc(decodeNames)),
 	)

@@ -14,8 +14,9 @@ import (
 
 // The files of the data directory, each readable by its owner only.
 const (
-	keysFile   = "signing-keys" // lines of "name: secret"
-	secretFile = "turn-secret"  // one line
+	keysFile     = "signing-keys" // lines of "name: secret"
+	secretFile   = "turn-secret"  // one line
+	operatorFile = "operator-key" // one line
 )
 
 // defaultData is where data is kept when nothing else is said: the XDG base directory for data that belongs to the user.
@@ -54,6 +55,11 @@ func keepSecrets(cfg *Config, log *slog.Logger) error {
 			return fmt.Errorf("%s has no line of the form \"name: secret\"; remove it and a new key is made", filepath.Join(cfg.Data, keysFile))
 		}
 	}
+	return keepTURNSecrets(cfg, log)
+}
+
+// keepTURNSecrets does so for what a TURN server without rooms needs, too.
+func keepTURNSecrets(cfg *Config, log *slog.Logger) error {
 	if needsTURNSecret(*cfg) {
 		text, err := keep(filepath.Join(cfg.Data, secretFile), newSecret, log)
 		if err != nil {
@@ -61,7 +67,21 @@ func keepSecrets(cfg *Config, log *slog.Logger) error {
 		}
 		cfg.TURN.Secret = text
 	}
+	keepOperatorKey(cfg, log)
 	return nil
+}
+
+// keepOperatorKey leaves the key empty when there is no data directory, for nothing else had to be kept there.
+func keepOperatorKey(cfg *Config, log *slog.Logger) {
+	if info, err := os.Stat(cfg.Data); cfg.Operator != "" || !cfg.TURN.Enabled || err != nil || !info.IsDir() {
+		return
+	}
+	text, err := keep(filepath.Join(cfg.Data, operatorFile), newSecret, log)
+	if err != nil {
+		log.Warn("there is no operator key, so that nobody can list or end TURN allocations; set operator_key", "err", err)
+		return
+	}
+	cfg.Operator = text
 }
 
 func needsTURNSecret(cfg Config) bool {

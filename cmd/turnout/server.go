@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/turnout-rtc/turnout/cmd/turnout/metrics"
 	"github.com/turnout-rtc/turnout/cmd/turnout/site"
@@ -19,11 +20,14 @@ type server struct {
 	cfg    Config
 	log    *slog.Logger
 	media  *sfu.Engine
-	turn   *turn.Server // nil when it is turned off
-	rooms  *signaling.Server
+	turn   *turn.Server      // nil when it is turned off
+	rooms  *signaling.Server // nil in turnout turn, and so is media
 	mux    *http.ServeMux
-	http   []*endpoint
-	failed chan error // of the HTTP server; room for one
+	http   []*endpoint // the plain one first
+	https  *secured    // nil without a certificate
+	failed chan error  // of the HTTP server; room for one
+
+	draining atomic.Bool
 }
 
 // open builds a server from the ground up: media, TURN, rooms, and the HTTP server in front of them. routes are the
@@ -38,13 +42,14 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 			s.close()
 		}
 	}()
+	if err := s.openSecure(); err != nil {
+		return nil, err
+	}
 	if s.media, err = sfu.New(cfg.RTC, log.With("plane", "rtc")); err != nil {
 		return nil, explain(err, "--rtc-udp", "--rtc-tcp")
 	}
-	if cfg.TURN.Enabled {
-		if s.turn, err = turn.New(cfg.TURN, mediaAddrs(s.media), log.With("plane", "turn")); err != nil {
-			return nil, explain(err, "--turn-udp", "--turn-tcp")
-		}
+	if err := s.openTURN(mediaAddrs(s.media), "--turn-udp", "--turn-tcp"); err != nil {
+		return nil, err
 	}
 	planes := signaling.Planes{Media: s.media, Data: cfg.Datachannel, TURN: s.turn}
 	if s.rooms, err = signaling.New(cfg.Signaling, planes, version(), log.With("plane", "signaling")); err != nil {
@@ -55,22 +60,33 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 		return nil, err
 	}
 	s.mux.Handle("/", app)
-	s.mux.HandleFunc("GET /healthz", healthy)
-	s.mux.HandleFunc("GET /readyz", s.ready)
 	for pattern, handler := range routes {
 		s.mux.Handle(pattern, handler)
 	}
 	s.rooms.Register(s.mux)
-	return s, s.listen()
+	return s, s.listen(metrics.Handler(version(), s.counters))
 }
 
 // listen opens the addresses of the HTTP server and serves.
-func (s *server) listen() error {
-	exposition := metrics.Handler(version(), s.counters)
+func (s *server) listen(exposition http.Handler) error {
+	s.mux.HandleFunc("GET /healthz", healthy)
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	s.serveAPI()
+	plain := http.NewServeMux()
+	plain.Handle("/", s.mux)
 	if s.cfg.Metrics == "" {
-		s.mux.Handle("GET /metrics", exposition)
+		plain.Handle("GET /metrics", exposition)
 	}
-	if err := s.endpoint(s.cfg.Listen, "--listen", s.mux); err != nil {
+	if s.cfg.Listen != "" {
+		flag := "--listen"
+		if s.rooms == nil {
+			flag = "--http" // of turnout turn
+		}
+		if err := s.endpoint(s.cfg.Listen, flag, plain); err != nil {
+			return err
+		}
+	}
+	if err := s.serveSecure(); err != nil {
 		return err
 	}
 	if s.cfg.Metrics == "" || s.cfg.Metrics == "off" {
@@ -84,7 +100,12 @@ func (s *server) listen() error {
 // drain stops the server in good order: no new participants, goodbye to the present ones, then the sockets. It returns when
 // ctx is done at the latest, and close is still to be called.
 func (s *server) drain(ctx context.Context) {
-	s.rooms.Drain(ctx)
+	s.draining.Store(true)
+	if s.rooms != nil {
+		s.rooms.Drain(ctx)
+	} else if err := s.turn.Shutdown(ctx); err != nil {
+		s.log.Info("allocations were ended", "err", err)
+	}
 	for _, e := range s.http {
 		_ = e.server.Shutdown(ctx) // what is left is closed by close
 	}
@@ -92,6 +113,9 @@ func (s *server) drain(ctx context.Context) {
 
 // close takes everything down at once, from the roof to the ground.
 func (s *server) close() {
+	if s.https != nil {
+		s.logError("closing HTTPS", s.https.front.Close())
+	}
 	for _, e := range s.http {
 		e.close()
 	}
@@ -104,6 +128,9 @@ func (s *server) close() {
 	if s.media != nil {
 		s.logError("closing media", s.media.Close())
 	}
+	if s.https != nil {
+		s.https.close()
+	}
 }
 
 func (s *server) logError(what string, err error) {
@@ -113,7 +140,16 @@ func (s *server) logError(what string, err error) {
 }
 
 func (s *server) counters() metrics.Snapshot {
-	now := metrics.Snapshot{Media: s.media.Stats(), Signaling: s.rooms.Stats()}
+	var now metrics.Snapshot
+	if s.rooms != nil {
+		now.Media, now.Signaling = s.media.Stats(), s.rooms.Stats()
+	}
+	if s.https != nil {
+		now.Front = s.https.front.Stats()
+		if end := s.https.certificate.NotAfter(); !end.IsZero() {
+			now.CertNotAfter = end.Unix()
+		}
+	}
 	if s.turn != nil {
 		now.TURN = s.turn.Stats()
 	}
@@ -124,7 +160,7 @@ func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok
 
 // ready says whether new participants are welcome, for whoever spreads them over servers.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.rooms.Draining() {
+	if s.draining.Load() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return
 	}

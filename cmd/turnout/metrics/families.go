@@ -51,6 +51,9 @@ func values() []value {
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
 		{"turnout_turn_certificate_expiry_timestamp_seconds", "When TURN's certificate expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.TURN.CertNotAfter) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
+
+		{"turnout_tls_undecided_connections", "Connections to the port of HTTPS now of which it is not known what they speak.", gauge, func(s Snapshot) float64 { return float64(s.Front.Undecided) }},
+		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
 	}
 }
 
@@ -72,6 +75,8 @@ func labels() []labelled {
 		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
 		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
 		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},
+		{"turnout_tls_connections_total", "Connections to the port of HTTPS, by what they speak.", "protocol", counter, func(s Snapshot) map[string]uint64 { return s.Front.Handed }},
+		{"turnout_tls_refused_total", "Connections to the port of HTTPS closed before anybody took them, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.Front.Refused }},
 		{"turnout_turn_denied_total", "Peers that TURN refused to relay to, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Denied }},
 		{"turnout_turn_refused_total", "TURN requests and connections refused because a limit was reached, by limit.", "limit", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Refused }},
 		{"turnout_turn_tls_handshakes_total", "TLS handshakes of the TURN server, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Handshakes }},

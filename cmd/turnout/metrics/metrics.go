@@ -7,11 +7,14 @@ package metrics
 import (
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/turnout-rtc/turnout/cmd/turnout/front"
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling"
 	"github.com/turnout-rtc/turnout/turn"
@@ -19,17 +22,24 @@ import (
 
 // Snapshot is what the planes counted, all at about the same time.
 type Snapshot struct {
-	Media     sfu.Stats
-	Signaling signaling.Stats
-	TURN      turn.Stats
+	Media        sfu.Stats
+	Signaling    signaling.Stats
+	TURN         turn.Stats
+	Front        front.Stats
+	CertNotAfter int64 // of the certificate of HTTPS, Unix seconds; 0 without one
 }
 
 // Handler serves /metrics: the planes, the Go runtime and the process.
 func Handler(version string, read func() Snapshot) http.Handler {
-	return promhttp.HandlerFor(registry(version, read), promhttp.HandlerOpts{})
+	return HandlerOf(version, read)
 }
 
-func registry(version string, read func() Snapshot) *prometheus.Registry {
+// HandlerOf shows of the planes only the families whose names begin with one of prefixes; without prefixes all.
+func HandlerOf(version string, read func() Snapshot, prefixes ...string) http.Handler {
+	return promhttp.HandlerFor(registry(version, read, prefixes...), promhttp.HandlerOpts{})
+}
+
+func registry(version string, read func() Snapshot, prefixes ...string) *prometheus.Registry {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "turnout_build_info",
 		Help:        "Always 1; its labels say what runs.",
@@ -37,7 +47,7 @@ func registry(version string, read func() Snapshot) *prometheus.Registry {
 	})
 	build.Set(1)
 	r := prometheus.NewRegistry()
-	r.MustRegister(build, newCollector(read), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(build, newCollector(read, prefixes), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
@@ -55,12 +65,21 @@ type described[F any] struct {
 	from F
 }
 
-func newCollector(read func() Snapshot) *collector {
+func newCollector(read func() Snapshot, prefixes []string) *collector {
 	c := &collector{read: read}
+	shown := func(name string) bool {
+		return len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
 	for _, v := range values() {
+		if !shown(v.name) {
+			continue
+		}
 		c.values = append(c.values, described[func(Snapshot) float64]{prometheus.NewDesc(v.name, v.help, nil, nil), v.kind, v.from})
 	}
 	for _, r := range labels() {
+		if !shown(r.name) {
+			continue
+		}
 		desc := prometheus.NewDesc(r.name, r.help, []string{r.label}, nil)
 		c.labels = append(c.labels, described[func(Snapshot) map[string]uint64]{desc, r.kind, r.from})
 	}

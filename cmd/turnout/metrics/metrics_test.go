@@ -38,6 +38,15 @@ func TestExpositionHoldsThePlanesTheRuntimeAndTheBuild(t *testing.T) {
 	}
 }
 
+func TestATURNServerAloneShowsNoRooms(t *testing.T) {
+	w := httptest.NewRecorder()
+	HandlerOf("v1", snapshot, "turnout_turn_").ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	body := w.Body.String()
+	if !strings.Contains(body, "turnout_turn_allocations 2\n") || !strings.Contains(body, "turnout_build_info") || strings.Contains(body, "turnout_r") {
+		t.Error(body)
+	}
+}
+
 func TestNamesFollowPrometheusConventions(t *testing.T) {
 	families, err := registry("v1", snapshot).Gather()
 	if err != nil {
