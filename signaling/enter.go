@@ -159,9 +159,9 @@ func (g guest) resume(r protocol.Resume, id uint64) (*attachment, inRoom, bool) 
 	if !ok {
 		return nil, inRoom{}, false
 	}
+	in.room.post(connection{sid: in.session.sid}) // first: who joins after hearing of the resume finds the participant there
 	g.say(id, protocol.Resumed{ID: request})
 	g.listen(at, in.session)
-	in.room.post(connection{sid: in.session.sid})
 	g.srv.count.resumes.Add(1)
 	return at, in, true
 }

@@ -77,6 +77,8 @@ func testCoturnClientLosesNothing(t *testing.T, cfg Config) {
 		args       []string
 		wait       func(*testing.T) string
 	}
+	// Left out: -G binds channels with random numbers to random peers. A number that it draws twice gets the 400 that RFC 8656
+	// §12.2 asks for, and the tool gives up.
 	runs := []run{
 		{"channels over UDP", kindUDP, 40, []string{"-c", "-e", "127.0.0.1"}, nil},
 		{"send indications over UDP", kindUDP, 40, []string{"-c", "-s", "-e", "127.0.0.1"}, nil},
@@ -87,7 +89,6 @@ func testCoturnClientLosesNothing(t *testing.T, cfg Config) {
 		{"with even ports and RTCP", kindUDP, 40, []string{"-e", "127.0.0.1"}, nil},
 		{"many clients", kindUDP, 1200, []string{"-c", "-e", "127.0.0.1", "-m", "30", "-n", "40", "-z", "15", "-l", "1000"}, nil},
 		{"padding", kindUDP, 40, []string{"-c", "-D", "-e", "127.0.0.1"}, nil},
-		{"extra requests", kindUDP, 40, []string{"-c", "-G", "-e", "127.0.0.1"}, nil},
 	}
 	for i, r := range runs {
 		args := append([]string{"-p", portOf(t, s, r.kind), "-r", peerPort, "-u", "alice", "-W", "north", "-n", "20", "-m", "2"}, r.args...)
