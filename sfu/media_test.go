@@ -538,7 +538,8 @@ func (p *prober) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, er
 
 // Browsers probe for bandwidth by RTX as soon as they are connected, before the first packet of the stream itself.
 func testRepeatsBeforeTheFirstPacketDoNotEndTheTrack(t *testing.T) {
-	r := newEngine(t).NewRouter("room")
+	e := newEngine(t)
+	r := e.NewRouter("room")
 	c := join(t, r, 0, 0)
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "track", "stream")
 	if err != nil {
@@ -554,12 +555,19 @@ func testRepeatsBeforeTheFirstPacketDoNotEndTheTrack(t *testing.T) {
 	bound := <-p.bound
 	rtx := &rtp.Header{Version: 2, SSRC: uint32(bound.SSRCRetransmission()), PayloadType: 99} // 98 is VP8, see newPeerConnection
 	repeat := append([]byte{0xff, 0xdc}, vp8(32700, true, true, 'a')...)                      // of 65500, the first that the camera sends
-	for range 20 {
+	// Such a repeat has no payload type of its own yet; this one has none for certain. Their numbers are those of the camera.
+	unknown := &rtp.Header{Version: 2, SSRC: uint32(bound.SSRC()), PayloadType: 126, SequenceNumber: 65490}
+	poll(t, e, "the stream was given up", func(s sfu.Stats) bool {
 		rtx.SequenceNumber++
 		if _, err := bound.WriteStream().WriteRTP(rtx, repeat); err != nil {
 			t.Fatal(err)
 		}
-	}
+		unknown.SequenceNumber++
+		if _, err := bound.WriteStream().WriteRTP(unknown, []byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		return s.Dropped["payloadType"] > 0
+	})
 	c.startCamera(track, tr, 'a')
 	sub := join(t, r, 0, 1)
 	sub.transport.Subscribe(a.Published[0])
