@@ -65,7 +65,9 @@ var shells = []string{"net", "net/http", "os", "os/exec", "context", "sync", "sy
 // cores are the packages of pure decisions, as far as they exist.
 var cores = []string{
 	"signaling/protocol", "signaling/room", "signaling/auth", "datachannel/frame", "datachannel/outbox", "datachannel/presence",
-	"turn/credential", "turn/policy", "sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/codec", "cmd/turnout/settings",
+	"datachannel/inbox", "datachannel/log", "datachannel/yjs", "turn/credential", "turn/policy", "turn/quota", "turn/demux", "turn/frame",
+	"sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/codec", "sfu/assign", "sfu/keyframe", "sfu/receive", "sfu/report",
+	"sfu/demux", "sfu/lite/answer", "sfu/lite/icelite", "cmd/turnout/settings",
 }
 
 var badNames = []string{"internal", "pkg", "util", "utils", "common", "types", "models", "helpers", "misc"}
