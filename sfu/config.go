@@ -12,18 +12,15 @@ type Config struct {
 	UDP    string   `yaml:"udp" default:":7882" help:"Address for media over UDP, one port for everyone."`
 	TCP    string   `yaml:"tcp" default:":7882" help:"Address for ICE over TCP; empty turns it off."`
 	Public []string `yaml:"public" help:"IP addresses to advertise instead of the interfaces' own."`
-	ICE    string   `yaml:"ice" default:"full" help:"full: for servers behind a NAT themselves; lite: for servers that clients can reach, at half the cost."`
+	ICE    string   `yaml:"ice" default:"lite" help:"lite: for servers that clients can reach."`
 
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
 }
 
-// Values of Config.ICE. Nothing means full.
-const (
-	ICEFull = "full"
-	ICELite = "lite"
-)
+// ICELite is the value of Config.ICE for servers that clients can reach. Nothing means the same.
+const ICELite = "lite"
 
 // Defaults of limits.
 const (
@@ -45,8 +42,8 @@ func (c Config) Validate() error {
 	if _, err := c.public(); err != nil {
 		return err
 	}
-	if c.ICE != "" && c.ICE != ICEFull && c.ICE != ICELite {
-		return fmt.Errorf("ice is %q: it must be %q or %q", c.ICE, ICEFull, ICELite)
+	if c.ICE != "" && c.ICE != ICELite {
+		return fmt.Errorf("ice is %q: it must be %q", c.ICE, ICELite)
 	}
 	for _, l := range []struct {
 		key   string

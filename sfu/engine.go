@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/turnout-rtc/turnout/sfu/full"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/native"
 )
@@ -40,21 +39,13 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, err := open(cfg, public, log)
+	host, err := native.Open(native.Config{
+		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &Engine{config: cfg, host: host, log: log, routers: make(map[*Router]struct{})}, nil
-}
-
-// open opens the sockets of the transport that cfg asks for.
-func open(cfg Config, public []netip.Addr, log *slog.Logger) (link.Host, error) {
-	if cfg.ICE == ICELite {
-		return native.Open(native.Config{
-			UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
-		})
-	}
-	return full.Open(full.Config{UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Log: log})
 }
 
 // Advertised lists the addresses that answers contain as candidates, in order of preference, each with its protocol.

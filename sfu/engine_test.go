@@ -115,23 +115,6 @@ func TestLiteAdvertisesPublicAddressesWithItsPorts(t *testing.T) {
 	}
 }
 
-func TestPublicAddressesReplaceLocalOnes(t *testing.T) {
-	e := newEngine(t, func(c *sfu.Config) { c.Public = []string{"203.0.113.7", "2001:db8::7"} })
-	if n := len(e.Advertised()); n != 4 {
-		t.Errorf("advertised: %v", e.Advertised())
-	}
-	c := join(t, e.NewRouter("room"), 0, 1)
-	answer := c.negotiate(nil)
-	if strings.Contains(answer.SDP, "127.0.0.1") {
-		t.Error("the answer has a local candidate")
-	}
-	for _, want := range []string{" udp 2130706431 203.0.113.7 ", " udp 2130706175 2001:db8::7 ", " tcp ", "tcptype passive"} {
-		if !strings.Contains(answer.SDP, want) {
-			t.Errorf("the answer lacks %q:\n%s", want, answer.SDP)
-		}
-	}
-}
-
 func testClientConnectsOverTCP(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")

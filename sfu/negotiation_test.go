@@ -90,24 +90,6 @@ func testFirstOfferMayFailAndBeMended(t *testing.T) {
 	wait[sfu.Answered](c, nil)
 }
 
-func TestOfferThatFailsHalfwayIsFatal(t *testing.T) {
-	e := newEngine(t)
-	c := join(t, e.NewRouter("room"), 1, 1)
-	c.negotiate(nil)
-	c.connected()
-	o := c.offer(nil)
-	o.SDP = strings.ReplaceAll(o.SDP, "VP8/90000", "AV1/90000") // a payload type cannot change its meaning
-	c.transport.Negotiate(o)
-	if r := wait[sfu.Refused](c, nil); !r.Fatal || r.Err.Code != sfu.ErrBadOffer {
-		t.Errorf("%+v", r)
-	}
-	o.Rev++
-	c.transport.Negotiate(o)
-	if r := wait[sfu.Refused](c, nil); !r.Fatal || r.Err.Code != sfu.ErrFailed {
-		t.Errorf("%+v", r)
-	}
-}
-
 func testMutatedOffersNeverPanic(t *testing.T) {
 	e := newEngine(t)
 	r := e.NewRouter("room")

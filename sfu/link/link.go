@@ -1,5 +1,5 @@
-// Package link is what the media plane and the transports under it say to each other. Two packages implement it: full, on
-// pion/webrtc, and native, on sfu/lite with RTP of our own. One suite of tests runs on both.
+// Package link is what the media plane and the transport under it say to each other. Package native implements it, with RTP of
+// our own on sfu/lite.
 //
 // Its nouns: a Host owns the sockets of one server and makes Peers. A Peer is the server's end of one RTCPeerConnection. A
 // Sender is one slot's outgoing RTP stream, a Track one incoming stream, a Channel a data channel. An Outlet is how one

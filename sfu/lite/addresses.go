@@ -10,8 +10,8 @@ import (
 )
 
 // expand replaces an unspecified address by all addresses of this machine of its family, 0.0.0.0 by those of IPv4, [::] by
-// both: each gets a socket of its own, so that an answer leaves from the address that was asked. Loopback comes last, if
-// there is nothing else.
+// both: each gets a socket of its own, so that an answer leaves from the address that was asked. IPv4 loopback comes last, for
+// clients on this machine.
 func expand(listen []netip.AddrPort) ([]netip.AddrPort, error) {
 	var out []netip.AddrPort
 	add := func(a netip.AddrPort) {
@@ -28,10 +28,7 @@ func expand(listen []netip.AddrPort) ([]netip.AddrPort, error) {
 		if err != nil {
 			return nil, fmt.Errorf("lite: the addresses of this machine: %w", err)
 		}
-		found := usable(own, l.Addr().Is4())
-		if len(found) == 0 {
-			found = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
-		}
+		found := append(usable(own, l.Addr().Is4()), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 		for _, a := range found {
 			add(netip.AddrPortFrom(a, l.Port()))
 		}
