@@ -7,6 +7,7 @@ const html = readFileSync('dist/index.html', 'utf8');
 const first = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map(([, path]) => `dist/${path}`);
 const budgets = [
   { name: '@turnout/client', limit: 35_000, bytes: packed('client/dist/index.js') },
+  { name: '@turnout/yjs', limit: 6_000, bytes: packed('yjs/dist/index.js') },
   { name: 'app, first load', limit: 130_000, bytes: ['dist/index.html', ...first].reduce((sum, path) => sum + packed(path), 0) },
 ];
 if (first.length === 0 || readdirSync('dist/assets').length === 0) throw new Error('no assets in dist/index.html: npm run build first');
