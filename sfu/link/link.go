@@ -53,8 +53,8 @@ type Stream struct {
 	MID          string
 	RID          string // "" without simulcast
 	Video        bool
-	AudioLevelID uint8 // header extensions of its packets, 0 for none
-	DescriptorID uint8
+	DescriptorID uint8 // header extension of its packets, 0 for none
+	Extensions   forward.ExtensionIDs
 }
 
 // Host makes peers.
@@ -121,7 +121,8 @@ type Sink interface {
 	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. The
 	// sink keeps none of them.
 	Packets(now time.Time, packets [][]byte, via *Outlet)
-	// SenderReport takes the times of a sender report of the stream. It may be called at any time.
+	// SenderReport takes the times of a sender report of the stream, the first by our clock: for streams of one publisher it
+	// is off by the same. It may be called at any time.
 	SenderReport(ntp report.NTP, rtp uint32)
 	Ended()
 }
