@@ -57,11 +57,10 @@ func values() []value {
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
-		{"turnout_turn_certificate_expiry_timestamp_seconds", "When TURN's certificate expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.TURN.CertNotAfter) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
 
 		{"turnout_tls_undecided_connections", "Connections to the port of HTTPS now of which it is not known what they speak.", gauge, func(s Snapshot) float64 { return float64(s.Front.Undecided) }},
-		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
+		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS and TURN over TLS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
 	}
 }
 
