@@ -49,3 +49,27 @@ func TestQuantileOfExtremes(t *testing.T) {
 		t.Errorf("%v to %v", h.quantile(0), h.quantile(1))
 	}
 }
+
+func TestItSaysWhenItIsTheBottleneck(t *testing.T) {
+	for _, c := range []struct {
+		share float64
+		late  Times
+		want  bool
+	}{
+		{0.5, Times{Count: 9, P99: 2}, false}, {0.9, Times{Count: 9, P99: 2}, true}, {0.5, Times{Count: 9, P99: 30}, true}, {0.5, Times{}, false},
+	} {
+		if got := bottleneck(c.share, c.late); (got != "") != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
+func TestGapsAreCountedUntilThePacketComesLate(t *testing.T) {
+	var g gather
+	for _, seq := range []uint16{65534, 65535, 2, 0, 3} {
+		g.packet(seq, 100, nil, time.Now())
+	}
+	if g.gaps != 1 || g.packets != 5 || g.bytes != 500 || g.times.count != 0 {
+		t.Errorf("%d gaps, %d packets", g.gaps, g.packets)
+	}
+}
