@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/receive"
@@ -74,6 +75,7 @@ type Handlers struct {
 	Track         func(Track)        // a stream has begun
 	Channel       func(Channel)      // a data channel is open
 	ChannelClosed func(Channel)
+	Delivery      func(delivery.Report) // the peer has told how what was sent to it arrived; nil for not told
 }
 
 // Peer is the server's end of one RTCPeerConnection. Its methods are called by one goroutine.

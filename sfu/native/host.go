@@ -42,7 +42,10 @@ type Host struct {
 	// Set at construction, never changed.
 	server  *lite.Server
 	porters chan *porter
+	closing chan struct{} // closed by Close
+	ticked  chan struct{} // closed when tick has ended
 	count   counters
+	end     func() // closes closing, once
 
 	mu    sync.RWMutex
 	peers map[*lite.Transport]*Peer // guarded by mu
@@ -50,7 +53,11 @@ type Host struct {
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
 func Open(c Config) (*Host, error) {
-	h := &Host{porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer)}
+	h := &Host{
+		porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer),
+		closing: make(chan struct{}), ticked: make(chan struct{}),
+	}
+	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
 		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
@@ -83,6 +90,7 @@ func Open(c Config) (*Host, error) {
 	h.mu.Lock() // readers are running already
 	h.server = server
 	h.mu.Unlock()
+	go h.tick() // Close waits for it
 	return h, nil
 }
 
@@ -125,7 +133,11 @@ func (h *Host) Advertised() []link.Address {
 }
 
 // Close closes the sockets. It may be called twice. Peers must be closed before.
-func (h *Host) Close() error { return h.server.Close() }
+func (h *Host) Close() error {
+	h.end()
+	<-h.ticked
+	return h.server.Close()
+}
 
 // NewPeer makes a peer that has not negotiated yet.
 func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
@@ -134,7 +146,7 @@ func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.transport, p.wire = t, t
+	p.transport, p.wire, p.cname = t, t, t.CNAME()
 	h.mu.Lock()
 	h.peers[t] = p
 	h.mu.Unlock()

@@ -179,16 +179,10 @@ func (s *streams) open(m *answer.Media, rid string, ssrc uint32) (stream, bool) 
 	t := &Track{peer: s.peer, codecs: m.Codecs, ssrc: ssrc, stream: link.Stream{MID: m.MID, RID: rid, Video: m.Kind == answer.Video}}
 	for _, e := range m.Extensions {
 		switch e.URI {
-		case answer.ExtAudioLevel:
-			t.stream.Extensions.AudioLevel = e.ID
-		case answer.ExtVideoOrientation:
-			t.stream.Extensions.Orientation = e.ID
-		case answer.ExtPlayoutDelay:
-			t.stream.Extensions.PlayoutDelay = e.ID
-		case answer.ExtAbsCaptureTime:
-			t.stream.Extensions.CaptureTime = e.ID
 		case answer.ExtDependency:
 			t.stream.DescriptorID = e.ID
+		default:
+			carry(&t.stream.Extensions, e)
 		}
 	}
 	s.tracks = append(s.tracks, t)
