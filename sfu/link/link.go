@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 
@@ -63,10 +64,19 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	Share
 	// Dropped adds what the host itself dropped, by reason, to all.
 	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.
 	Close() error
+}
+
+// Share is what a host's ports have in common with others.
+type Share interface {
+	// Foreign has adopt take what arrives on the UDP sockets for a STUN and TURN server, each socket's as a connection.
+	Foreign(adopt func(net.PacketConn) error) error
+	// AdoptTCP serves an ICE-TCP connection that somebody else has accepted. It owns c, also when it returns an error.
+	AdoptTCP(c net.Conn) error
 }
 
 // Handlers of a peer are called from goroutines of its own. They must not wait for it.
