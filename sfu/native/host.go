@@ -34,6 +34,9 @@ type Config struct {
 	Shared []netip.AddrPort // TCP addresses where somebody else listens and hands connections to AdoptTCP
 	Slots  int              // of one peer at most
 	Bytes  int              // of an offer at most
+
+	Orientation bool   // publishers may leave it to the receivers to turn pictures
+	Bandwidth   uint64 // bits per second that a publisher without transport-wide feedback is told to send at most
 }
 
 var _ link.Host = (*Host)(nil)
@@ -48,6 +51,8 @@ type Host struct {
 	count   counters
 	end     func() // closes closing, once
 
+	bandwidth uint64 // bits per second, see Config
+
 	mu    sync.RWMutex
 	peers map[*lite.Transport]*Peer // guarded by mu
 }
@@ -56,13 +61,13 @@ type Host struct {
 func Open(c Config) (*Host, error) {
 	h := &Host{
 		porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer),
-		closing: make(chan struct{}), ticked: make(chan struct{}),
+		closing: make(chan struct{}), ticked: make(chan struct{}), bandwidth: c.Bandwidth,
 	}
 	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
 		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
-		Policy: policy(),
+		Policy: policy(c),
 		Media:  h.media,
 	}
 	for _, a := range []struct {
@@ -99,17 +104,6 @@ func Open(c Config) (*Host, error) {
 	h.mu.Unlock()
 	go h.tick() // Close waits for it
 	return h, nil
-}
-
-// policy says what is accepted of an offer: what the media plane can forward.
-func policy() answer.Policy {
-	return answer.Policy{
-		Audio: []string{"opus"},
-		Video: []string{"vp8", "vp9", "av1", "h264"},
-		Extensions: []string{answer.ExtMID, answer.ExtRID, answer.ExtRepairedRID, answer.ExtTransportCC, answer.ExtAbsSendTime,
-			answer.ExtAudioLevel, answer.ExtDependency},
-		Feedback: []string{"nack", "nack pli", "ccm fir", "transport-cc"},
-	}
 }
 
 func listenAddress(protocol, address string) (netip.AddrPort, error) {
@@ -162,6 +156,7 @@ func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
 		return nil, err
 	}
 	p.transport, p.wire, p.cname = t, t, t.CNAME()
+	p.due.bandwidth.Ceiling = h.bandwidth
 	h.mu.Lock()
 	h.peers[t] = p
 	h.mu.Unlock()

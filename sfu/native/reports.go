@@ -25,7 +25,6 @@ type due struct {
 	numbers    packet.Unwrapper // transport-wide
 	arrivals   receive.Arrivals
 	bandwidth  receive.Bandwidth
-	estimates  bool      // the publisher listens to bandwidth's, and not to arrivals
 	toldAt     time.Time // arrivals
 	reportedAt time.Time
 }
@@ -94,7 +93,7 @@ func (p *Peer) receiverReport(now time.Time, dst []byte) (b []byte, more bool) {
 	}
 	p.due.reportedAt = now
 	dst = rtcp.AppendReferenceTime(dst, feedbackSSRC, report.ToNTP(now))
-	if p.due.estimates {
+	if p.streams.estimates {
 		rate := p.due.bandwidth.Update(now, float64(lately.Lost)/float64(max(lately.Expected, 1)))
 		dst = rtcp.AppendREMB(dst, feedbackSSRC, rate, p.streams.ssrcs())
 	}
