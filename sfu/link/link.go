@@ -123,8 +123,9 @@ type Track interface {
 	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
 	// within Packets.
 	Codec(payloadType uint8) Codec
-	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
-	RequestAgain(lost []receive.Pair, via *Outlet) error
+	// RequestAgain asks for lost packets, via the outlet that Packets was called with. It returns the time to the publisher and
+	// back, 0 for unknown.
+	RequestAgain(lost []receive.Pair, via *Outlet) (roundTrip time.Duration, err error)
 	RequestKeyFrame() error
 }
 

@@ -155,26 +155,23 @@ const maxPairs = 256
 var errNoNACK = errors.New("the publisher has not agreed to send packets again")
 
 // RequestAgain sends a generic NACK (RFC 4585 §6.2.1).
-func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) error {
+func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) (roundTrip time.Duration, err error) {
 	t.peer.mu.Lock()
 	can := agreed(t.codecs, "nack")
 	t.peer.mu.Unlock()
 	if !can {
-		return errNoNACK
+		return 0, errNoNACK
 	}
 	for part := range slices.Chunk(lost, maxPairs) {
 		b := rtcp.AppendNACK(via.Scratch[:0:link.MTU], feedbackSSRC, t.ssrc, part)
 		if err := t.peer.out.rtcp(t.peer.wire, b, via); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return time.Duration(t.peer.roundTrip.Load()), nil
 }
 
 // agreed says whether one of the codecs has a kind of feedback (a=rtcp-fb).
 func agreed(codecs []answer.Codec, feedback string) bool {
 	return slices.ContainsFunc(codecs, func(c answer.Codec) bool { return slices.Contains(c.Feedback, feedback) })
 }
-
-// RoundTrip is the time to the publisher and back, 0 for unknown.
-func (t *Track) RoundTrip() time.Duration { return time.Duration(t.peer.roundTrip.Load()) }
