@@ -14,9 +14,12 @@ type Config struct {
 	Public []string `yaml:"public" help:"IP addresses to advertise instead of the interfaces' own."`
 	ICE    string   `yaml:"ice" default:"lite" help:"lite: for servers that clients can reach."`
 
+	VideoOrientation bool `yaml:"video_orientation" default:"false" help:"Let publishers leave the turning of pictures to receivers; Firefox does not turn them."`
+
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
+	MaxREMB         int `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
 }
 
 // ICELite is the value of Config.ICE for servers that clients can reach. Nothing means the same.
@@ -27,6 +30,7 @@ const (
 	defaultMaxSlots        = 100
 	defaultMaxPublications = 16
 	defaultMaxSDPBytes     = 1 << 20
+	defaultMaxREMB         = 10_000_000
 )
 
 // Validate says what is wrong with c and what to do about it.
@@ -48,7 +52,7 @@ func (c Config) Validate() error {
 	for _, l := range []struct {
 		key   string
 		value int
-	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}} {
+	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}, {"max_remb", c.MaxREMB}} {
 		if l.value < 0 {
 			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
 		}
@@ -91,7 +95,7 @@ func (c Config) withDefaults() Config {
 	for _, l := range []struct {
 		value *int
 		or    int
-	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}} {
+	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}, {&c.MaxREMB, defaultMaxREMB}} {
 		if *l.value == 0 {
 			*l.value = l.or
 		}
