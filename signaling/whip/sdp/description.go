@@ -1,15 +1,13 @@
 package sdp
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Description is an offer or an answer.
 type Description struct {
 	Ufrag, Pwd string
 	Media      []Media // audio and video
 	Candidates []string
+	setup      string
 	lite       bool
 	tagged     string // mid of the first m-line
 }
@@ -31,7 +29,6 @@ func (m Media) Receives() bool { return m.Direction == "recvonly" || m.Direction
 // reader goes through a description line by line.
 type reader struct {
 	Description
-	setup       string
 	fingerprint bool
 	direction   string // of the session
 	section     *section
@@ -43,7 +40,7 @@ type section struct {
 	port0, bundleOnly bool
 }
 
-// Read reads a description. The error wraps ErrMalformed or ErrRole.
+// Read reads a description. The error wraps ErrMalformed.
 func Read(text string) (Description, error) {
 	if !strings.HasPrefix(text, "v=0") {
 		return Description{}, malformed("the body does not begin with v=0: send the SDP as it is, not as JSON or base64")
@@ -140,16 +137,5 @@ func (r *reader) end() (Description, error) {
 			d.Media = append(d.Media, s.Media)
 		}
 	}
-	return d, r.checkSetup()
-}
-
-func (r *reader) checkSetup() error {
-	switch r.setup {
-	case "actpass", "active":
-		return nil
-	case "passive":
-		return fmt.Errorf("%w: a=setup is passive, but the server is the DTLS server: offer actpass or active", ErrRole)
-	default:
-		return malformed("a=setup is %.20q, it must be actpass or active", r.setup)
-	}
+	return d, nil
 }
