@@ -124,7 +124,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, enter enter) *refusa
 	c := n.call
 	o, ok := c.ask(r.Context(), n.begin)
 	if !ok || o.refusal != nil {
-		d.end(c)
+		d.end(r.Context(), c)
 		if !ok {
 			o.refusal = again(http.StatusServiceUnavailable, protocol.ServerDraining, "the room has ended before it could answer", "try again in a moment")
 		}
@@ -141,8 +141,8 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, enter enter) *refusa
 	return nil
 }
 
-// end has a call leave and waits until it has left.
-func (d *Door) end(c *call) { c.ask(context.Background(), c.leave) }
+// end has a call leave and waits until it has left, also for a client that has gone meanwhile.
+func (d *Door) end(ctx context.Context, c *call) { c.ask(context.WithoutCancel(ctx), c.leave) }
 
 // body reads what a request brings.
 func (d *Door) body(w http.ResponseWriter, r *http.Request, want string) (string, *refusal) {

@@ -32,7 +32,7 @@ func (d *Door) resource(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead: // RFC 9725 §4.1: there is nothing to see
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodDelete:
-		d.end(c)
+		d.end(r.Context(), c)
 		w.WriteHeader(http.StatusOK)
 	case http.MethodPatch:
 		if refused := d.patch(w, r, c); refused != nil {
