@@ -221,7 +221,7 @@ func (r *Room) SetPresence(data []byte) (err error) {
 	if !r.call(func() {
 		var f []byte
 		if f, err = r.stream.setPresence(data); err == nil {
-			err = r.peer.sendReliable(f)
+			err = r.sendReliable(f)
 		}
 	}) {
 		return r.Err()
