@@ -129,7 +129,7 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		return
 	}
 	if clock := l.clock.Load(); clock != nil {
-		in.Clock = *clock
+		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
 	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
 	if l.ring != nil {
@@ -209,7 +209,7 @@ func (l *layer) format() forward.Format {
 		Group:        l.group,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
-		AudioLevelID: l.stream.AudioLevelID,
+		Extensions:   l.stream.Extensions,
 		DescriptorID: l.stream.DescriptorID,
 		Ring:         l.ring,
 	}

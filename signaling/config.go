@@ -7,6 +7,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/datachannel"
 	"github.com/turnout-rtc/turnout/signaling/auth"
+	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
 	"github.com/turnout-rtc/turnout/signaling/ws"
@@ -115,7 +116,7 @@ func (c Config) session() session.Config {
 
 // door allows more WebSockets than sessions: some have not joined yet, some are about to resume.
 func (c Config) door() ws.Config {
-	return ws.Config{Origins: c.Origins, Heartbeat: c.Heartbeat, Timeout: c.Timeout, MessageBytes: c.MessageBytes, MaxConns: 2 * c.MaxSessions}
+	return ws.Config{Protocol: protocol.SubProtocol, Origins: c.Origins, Heartbeat: c.Heartbeat, Timeout: c.Timeout, MessageBytes: c.MessageBytes, MaxConns: 2 * c.MaxSessions}
 }
 
 // Stats of a server.

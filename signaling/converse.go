@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/turnout-rtc/turnout/datachannel/frame"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/session"
 	"github.com/turnout-rtc/turnout/signaling/ws"
@@ -12,8 +13,10 @@ import (
 // converse reads a session's WebSocket until it ends.
 func (s *Server) converse(at *attachment, in inRoom) {
 	t := talk{srv: s, at: at, in: in}
+	data := dataWire{conn: at.conn, member: in.session.data}
+	at.conn.AllowBinary(frame.MaxMessage)
 	for {
-		frame, err := at.conn.Read()
+		m, err := at.conn.Read()
 		if errors.Is(err, ws.ErrTimeout) {
 			at.conn.Finish(protocol.CloseSilent, "nothing was heard from you")
 			at.conn.Interrupt() // nor will be
@@ -21,11 +24,16 @@ func (s *Server) converse(at *attachment, in inRoom) {
 		if err != nil {
 			break
 		}
+		if m.Binary {
+			data.receive(m.Data)
+			continue
+		}
 		s.count.messages.Add(1)
-		if !t.hear(frame) {
+		if !t.hear(m.Data) {
 			break
 		}
 	}
+	data.end()
 	close(at.left)
 	if in.session.detach(at) {
 		in.room.post(connection{sid: in.session.sid})
@@ -41,9 +49,9 @@ type talk struct {
 }
 
 // hear handles one message. It says false when the WebSocket is not the session's any more.
-func (t talk) hear(frame []byte) bool {
-	r, err := protocol.DecodeRequest(frame)
-	verdict, mine := t.in.session.take(t.at, time.Now(), session.Cost(len(frame), err == nil))
+func (t talk) hear(text []byte) bool {
+	r, err := protocol.DecodeRequest(text)
+	verdict, mine := t.in.session.take(t.at, time.Now(), session.Cost(len(text), err == nil))
 	switch {
 	case !mine:
 		return false

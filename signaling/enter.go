@@ -69,7 +69,7 @@ var errLost = errors.New("signaling: the connection was lost")
 
 // first reads one message. The error is a *protocol.Error or errLost.
 func (g guest) first() (protocol.Request, error) {
-	frame, err := g.conn.Read()
+	m, err := g.conn.Read()
 	if errors.Is(err, ws.ErrTimeout) {
 		return protocol.Request{}, &protocol.Error{Code: protocol.JoinTimeout, Message: "no join within " + g.srv.cfg.JoinTimeout.String(), Hint: "send join as the first message", Retryable: true}
 	}
@@ -77,7 +77,7 @@ func (g guest) first() (protocol.Request, error) {
 		return protocol.Request{}, errLost
 	}
 	g.srv.count.messages.Add(1)
-	return protocol.DecodeRequest(frame)
+	return protocol.DecodeRequest(m.Data)
 }
 
 func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {

@@ -75,7 +75,7 @@ func newLoop(srv *Server, name string) *loop {
 	log := srv.log.With("room", name)
 	l := &loop{
 		name: name, srv: srv, log: log,
-		router: srv.planes.Media.NewRouter(name), hub: datachannel.NewHub(name, srv.planes.Data, log, datachannel.Services{}),
+		router: srv.planes.Media.NewRouter(name), hub: datachannel.NewHub(name, srv.planes.Data, log, datachannel.Services{Store: srv.planes.Documents}),
 		mailbox: make(chan message, mailboxSize), done: make(chan struct{}),
 		state:   room.New(srv.cfg.room()),
 		members: map[room.SID]*member{}, published: map[room.PublicationID]publication{},

@@ -30,6 +30,7 @@ func (l *loop) welcome(e room.Welcome, by *enter) {
 	g := by.token.Grants
 	m := &member{session: by.session, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
 	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
+	m.session.data = m.data
 	l.members[e.SID] = m
 	l.srv.sessions.add(inRoom{session: by.session, room: l})
 	l.srv.count.joins.Add(1)

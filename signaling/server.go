@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/datachannel"
+	"github.com/turnout-rtc/turnout/datachannel/store"
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling/auth"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
@@ -20,11 +21,12 @@ import (
 	"github.com/turnout-rtc/turnout/turn"
 )
 
-// Planes are what the control plane stands on. TURN may be nil.
+// Planes are what the control plane stands on. TURN may be nil, and Documents, which then are not kept.
 type Planes struct {
-	Media *sfu.Engine
-	Data  datachannel.Config
-	TURN  *turn.Server
+	Media     *sfu.Engine
+	Data      datachannel.Config
+	Documents *store.Writer // its owner's to close, after the server
+	TURN      *turn.Server
 }
 
 // Server serves rooms.

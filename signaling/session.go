@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turnout-rtc/turnout/datachannel"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
@@ -16,6 +17,9 @@ type liveSession struct {
 	// Set at construction, never changed.
 	id, secret string
 	sid        room.SID
+
+	// Set by the room when it takes the participant in, before anybody else can find the session.
+	data *datachannel.Member
 
 	// Guarded by mu.
 	mu    sync.Mutex

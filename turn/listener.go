@@ -126,6 +126,7 @@ func (s *Server) Adopt(conn net.Conn, secure bool) error {
 	kind := kindTCP
 	if secure {
 		kind = kindTLS
+		s.count.handshakes[handshakeOK].Add(1)
 	}
 	return s.stream(conn, kind, release)
 }

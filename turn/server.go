@@ -66,8 +66,7 @@ type state struct {
 	settings   atomic.Pointer[settings]
 	network    atomic.Pointer[network]
 	policy     atomic.Pointer[policy.Policy]
-	challenges atomic.Pointer[sources]   // unauthorized answers
-	cert       atomic.Pointer[certFiles] // nil without certificate files
+	challenges atomic.Pointer[sources] // unauthorized answers
 }
 
 // listening is an address that the server listens on. A wildcard keeps its unspecified address, with the port that was found.
@@ -83,7 +82,7 @@ type Option func(*wiring)
 // WithHandover makes the mode "self" hand datagrams over in memory instead of opening relay ports.
 func WithHandover(h Handover) Option { return func(w *wiring) { w.handover = h } }
 
-// WithCertificates gives the TLS listener its certificates, instead of files.
+// WithCertificates gives the TLS listener its certificates. It needs them.
 func WithCertificates(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) Option {
 	return func(w *wiring) { w.getCert = get }
 }
@@ -223,9 +222,6 @@ func (s *Server) Stats() Stats {
 	st.RelayPortsFree = s.ports.free()
 	for _, r := range s.allRelays() {
 		st.AllocationsBy[r.sock.kind]++
-	}
-	if c := s.cert.Load(); c != nil {
-		st.CertNotAfter = c.notAfter()
 	}
 	return st
 }

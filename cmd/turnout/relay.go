@@ -42,7 +42,7 @@ func (s *server) openTURN(media []netip.AddrPort, udpFlag, tcpFlag string) (err 
 		return nil
 	}
 	var options []turn.Option
-	if s.https != nil && s.cfg.TURN.TLS.Cert == "" {
+	if s.https != nil {
 		options = append(options, turn.WithCertificates(s.https.handshake))
 	}
 	s.turn, err = turn.New(s.advertised(s.cfg.TURN), media, s.log.With("plane", "turn"), options...)

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 
@@ -53,8 +54,8 @@ type Stream struct {
 	MID          string
 	RID          string // "" without simulcast
 	Video        bool
-	AudioLevelID uint8 // header extensions of its packets, 0 for none
-	DescriptorID uint8
+	DescriptorID uint8 // header extension of its packets, 0 for none
+	Extensions   forward.ExtensionIDs
 }
 
 // Host makes peers.
@@ -62,10 +63,19 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	Share
 	// Dropped adds what the host itself dropped, by reason, to all.
 	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.
 	Close() error
+}
+
+// Share is what a host's ports have in common with others.
+type Share interface {
+	// Foreign has adopt take what arrives on the UDP sockets for a STUN and TURN server, each socket's as a connection.
+	Foreign(adopt func(net.PacketConn) error) error
+	// AdoptTCP serves an ICE-TCP connection that somebody else has accepted. It owns c, also when it returns an error.
+	AdoptTCP(c net.Conn) error
 }
 
 // Handlers of a peer are called from goroutines of its own. They must not wait for it.
@@ -121,7 +131,8 @@ type Sink interface {
 	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. The
 	// sink keeps none of them.
 	Packets(now time.Time, packets [][]byte, via *Outlet)
-	// SenderReport takes the times of a sender report of the stream. It may be called at any time.
+	// SenderReport takes the times of a sender report of the stream, the first by our clock: for streams of one publisher it
+	// is off by the same. It may be called at any time.
 	SenderReport(ntp report.NTP, rtp uint32)
 	Ended()
 }

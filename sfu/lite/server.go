@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -23,6 +24,7 @@ type Server struct {
 	// Set at construction, never changed.
 	cfg         Config
 	sockets     []*netio.Socket
+	foreign     []atomic.Pointer[Foreign] // by the number of the socket
 	listeners   []*net.TCPListener
 	advertised  []answer.Candidate
 	fingerprint answer.Fingerprint
@@ -54,6 +56,7 @@ func Open(cfg Config) (*Server, error) {
 		s.closeSockets()
 		return nil, err
 	}
+	s.foreign = make([]atomic.Pointer[Foreign], len(s.sockets))
 	for i := range s.sockets {
 		s.running.Go(func() { s.read(i) })
 	}
@@ -96,6 +99,13 @@ func (s *Server) listen() error {
 		}
 		s.listeners = append(s.listeners, l)
 		s.offer("tcp", addrOf(l))
+	}
+	shared, err := expand(s.cfg.Shared)
+	if err != nil {
+		return err
+	}
+	for _, a := range shared {
+		s.offer("tcp", a)
 	}
 	if len(s.cfg.Advertise) > 0 {
 		s.advertised = s.cfg.Advertise
@@ -216,6 +226,11 @@ func (s *Server) closeSockets() {
 		_ = l.Close()
 	}
 	s.streams.closeAll()
+	for i := range s.foreign {
+		if f := s.foreign[i].Load(); f != nil {
+			_ = f.Close()
+		}
+	}
 	for _, k := range s.sockets {
 		_ = k.Close()
 	}

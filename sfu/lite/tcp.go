@@ -117,14 +117,31 @@ func (s *Server) accept(l *net.TCPListener) {
 				continue
 			}
 		}
-		st, ok := s.streams.add(c, s)
-		if !ok {
-			s.count.tcpLimit.Add(1)
-			_ = c.Close()
-			continue
-		}
-		s.running.Go(func() { s.serveStream(st) })
+		_ = s.AdoptTCP(c) // counted
 	}
+}
+
+// ErrTCPLimit says that there are too many TCP connections.
+var ErrTCPLimit = errors.New("lite: too many TCP connections")
+
+// AdoptTCP serves an ICE-TCP connection (RFC 6544) that somebody else has accepted, on an address of Config.Shared: nothing of
+// it may have been read that cannot be read from c again. Its remote address must be a *net.TCPAddr. The server owns c from
+// now on, also when it returns an error. It returns at once.
+func (s *Server) AdoptTCP(c net.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.Close()
+		return ErrClosed
+	}
+	st, ok := s.streams.add(c, s)
+	if !ok {
+		s.count.tcpLimit.Add(1)
+		_ = c.Close()
+		return ErrTCPLimit
+	}
+	s.running.Go(func() { s.serveStream(st) })
+	return nil
 }
 
 // serveStream is the goroutine of a TCP connection. Its first datagram must be an authentic check, and it belongs to that
@@ -149,7 +166,7 @@ func (s *Server) serveStream(st *stream) {
 		}
 		kind := demux.Classify(buf[:n])
 		if kind == demux.STUN {
-			t, reply := s.check(from, buf[:n], st, &scratch)
+			t, reply := s.checkStream(from, buf[:n], st, &scratch)
 			if t == nil || owner != nil && t != owner {
 				return
 			}
@@ -174,4 +191,14 @@ func (s *Server) serveStream(st *stream) {
 			s.count.noise.Add(1)
 		}
 	}
+}
+
+// checkStream is check for what came on a TCP connection.
+func (s *Server) checkStream(from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (*Transport, []byte) {
+	purpose, ufrag := demux.PurposeOf(raw)
+	if purpose != demux.Check {
+		s.count.badCheck.Add(1)
+		return nil, nil
+	}
+	return s.check(from, raw, ufrag, via, scratch)
 }

@@ -66,17 +66,25 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 }
 
 func (p *Peer) senderReport(now time.Time, r *rtcp.SenderReport) {
+	ntp := report.NTP(r.NTPTime)
+	if ntp == 0 { // the publisher has no clock, RFC 3550 §6.4.1
+		return
+	}
 	p.mu.Lock()
-	var of *Track
+	changed := p.clock.Observe(now, ntp)
+	tell := make(map[*Track]times)
 	for _, t := range p.streams.tracks {
 		if t.ssrc == r.SSRC {
-			of = t
-			t.received.SenderReport(now, report.NTP(r.NTPTime))
+			t.told = times{ntp, r.RTPTime}
+			t.received.SenderReport(now, ntp)
+		}
+		if t.told.ntp != 0 && (changed || t.ssrc == r.SSRC) { // all by the same clock, always
+			tell[t] = times{p.clock.Ours(t.told.ntp), t.told.rtp}
 		}
 	}
 	p.mu.Unlock()
-	if of != nil {
-		of.senderReport(report.NTP(r.NTPTime), r.RTPTime)
+	for t, at := range tell {
+		t.senderReport(at)
 	}
 }
 

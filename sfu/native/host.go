@@ -28,11 +28,12 @@ const sparePorters = 32
 
 // Config of a Host.
 type Config struct {
-	UDP    string       // host:port; no host or an unspecified one means all addresses of this machine
-	TCP    string       // likewise, "" for no ICE over TCP
-	Public []netip.Addr // advertised instead of the local addresses; the ports must be fixed then
-	Slots  int          // of one peer at most
-	Bytes  int          // of an offer at most
+	UDP    string           // host:port; no host or an unspecified one means all addresses of this machine
+	TCP    string           // likewise, "" for no ICE over TCP
+	Public []netip.Addr     // advertised instead of the local addresses; the ports must be fixed then
+	Shared []netip.AddrPort // TCP addresses where somebody else listens and hands connections to AdoptTCP
+	Slots  int              // of one peer at most
+	Bytes  int              // of an offer at most
 }
 
 var _ link.Host = (*Host)(nil)
@@ -74,6 +75,12 @@ func Open(c Config) (*Host, error) {
 		*a.listen = []netip.AddrPort{addr}
 		for _, public := range c.Public {
 			cfg.Advertise = append(cfg.Advertise, answer.Candidate{Protocol: a.protocol, Addr: netip.AddrPortFrom(public, addr.Port())})
+		}
+	}
+	cfg.Shared = c.Shared
+	for _, shared := range c.Shared {
+		for _, public := range c.Public {
+			cfg.Advertise = append(cfg.Advertise, answer.Candidate{Protocol: "tcp", Addr: netip.AddrPortFrom(public, shared.Port())})
 		}
 	}
 	server, err := lite.Open(cfg)
@@ -123,6 +130,14 @@ func (h *Host) Advertised() []link.Address {
 	}
 	return all
 }
+
+// Foreign has adopt take what arrives on the UDP sockets for a STUN and TURN server, each socket's as a connection of its own.
+func (h *Host) Foreign(adopt func(net.PacketConn) error) error {
+	return h.server.Foreign(func(f *lite.Foreign) error { return adopt(f) })
+}
+
+// AdoptTCP serves an ICE-TCP connection that somebody else has accepted. It owns c, also when it returns an error.
+func (h *Host) AdoptTCP(c net.Conn) error { return h.server.AdoptTCP(c) }
 
 // Close closes the sockets. It may be called twice. Peers must be closed before.
 func (h *Host) Close() error { return h.server.Close() }

@@ -17,6 +17,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/packet"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // Peer is the server's end of one RTCPeerConnection.
@@ -35,6 +36,7 @@ type Peer struct {
 	parsed  packet.Packet // likewise
 	streams streams
 	due     due
+	clock   report.Offset // of the publisher
 
 	listeners atomic.Pointer[map[uint32]*Sender] // by SSRC; a new map for every change, made in Answer
 	feeding   sync.Mutex                         // held while feedback is given to a listener, so that one goroutine does it at a time

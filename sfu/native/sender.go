@@ -98,7 +98,7 @@ func (s *Sender) Send(o *forward.Out, via *link.Outlet) error {
 	if err := s.write(s.ssrc, o, via); err != nil {
 		return err
 	}
-	s.sent.Sent(via.Now, o.Timestamp, len(o.Payload))
+	s.sent.Sent(via.Now, o.Captured, o.Timestamp, len(o.Payload))
 	if via.Now.Sub(s.reportedAt) >= senderReportEvery {
 		s.reportedAt = via.Now
 		return s.senderReport(via)
@@ -157,7 +157,7 @@ func (s *Sender) extensions(b []byte, o *forward.Out) int {
 	all := [maxExtensions]struct {
 		id   uint8
 		data []byte
-	}{{s.midID, s.mid}, {s.audioLevelID, o.AudioLevel}, {s.descriptorID, o.Descriptor}}
+	}{{s.midID, s.mid}, {s.audioLevelID, o.Extensions.AudioLevel()}, {s.descriptorID, o.Descriptor}}
 	wide := false // one element that does not fit into the short form makes all of them long
 	for _, e := range all {
 		wide = wide || e.id > 14 || len(e.data) > maxOneByte

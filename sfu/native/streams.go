@@ -180,7 +180,13 @@ func (s *streams) open(m *answer.Media, rid string, ssrc uint32) (stream, bool) 
 	for _, e := range m.Extensions {
 		switch e.URI {
 		case answer.ExtAudioLevel:
-			t.stream.AudioLevelID = e.ID
+			t.stream.Extensions.AudioLevel = e.ID
+		case answer.ExtVideoOrientation:
+			t.stream.Extensions.Orientation = e.ID
+		case answer.ExtPlayoutDelay:
+			t.stream.Extensions.PlayoutDelay = e.ID
+		case answer.ExtAbsCaptureTime:
+			t.stream.Extensions.CaptureTime = e.ID
 		case answer.ExtDependency:
 			t.stream.DescriptorID = e.ID
 		}

@@ -29,6 +29,7 @@ type Track struct {
 	unwrap   packet.Unwrapper
 	window   packet.Window
 	received report.Receiver
+	told     times // of the last sender report
 
 	// handing is held while packets are handed to the sink, so that one goroutine does it at a time: a client that changes its
 	// address may for a moment arrive on two sockets.
@@ -75,12 +76,18 @@ func (t *Track) handOver(now time.Time, packets [][]byte, via *link.Outlet) {
 	}
 }
 
-func (t *Track) senderReport(ntp report.NTP, rtp uint32) {
+// times of a sender report, the first by the publisher's clock; 0 for none.
+type times struct {
+	ntp report.NTP
+	rtp uint32
+}
+
+func (t *Track) senderReport(at times) {
 	t.handing.Lock()
 	s := t.sink
 	t.handing.Unlock()
 	if s != nil {
-		s.SenderReport(ntp, rtp)
+		s.SenderReport(at.ntp, at.rtp)
 	}
 }
 

@@ -45,15 +45,22 @@ func values() []value {
 		{"turnout_data_documents", "Documents open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Documents) }},
 		{"turnout_data_stored_total", "Document updates that are on disk.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Stored) }},
 
+		{"turnout_store_commits_total", "Transactions of the store of documents, each with an fsync.", counter, func(s Snapshot) float64 { return float64(s.Store.Commits) }},
+		{"turnout_store_commit_seconds_total", "Time that transactions have taken.", counter, func(s Snapshot) float64 { return s.Store.CommitTime.Seconds() }},
+		{"turnout_store_records_total", "Records that were given to the store.", counter, func(s Snapshot) float64 { return float64(s.Store.Records) }},
+		{"turnout_store_compactions_total", "Documents whose log was replaced by a snapshot.", counter, func(s Snapshot) float64 { return float64(s.Store.Compactions) }},
+		{"turnout_store_failures_total", "Transactions of the store that failed.", counter, func(s Snapshot) float64 { return float64(s.Store.Failed) }},
+		{"turnout_store_busy_total", "Jobs that the store refused because its queue was full.", counter, func(s Snapshot) float64 { return float64(s.Store.Busy) }},
+		{"turnout_store_queue", "Jobs that wait for the store now.", gauge, func(s Snapshot) float64 { return float64(s.Store.Queued) }},
+
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
-		{"turnout_turn_certificate_expiry_timestamp_seconds", "When TURN's certificate expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.TURN.CertNotAfter) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
 
 		{"turnout_tls_undecided_connections", "Connections to the port of HTTPS now of which it is not known what they speak.", gauge, func(s Snapshot) float64 { return float64(s.Front.Undecided) }},
-		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
+		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS and TURN over TLS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
 	}
 }
 
