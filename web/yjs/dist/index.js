@@ -140,7 +140,7 @@ var o = 33, s = class {
 		n && (this.#l++, n.update(e).then(() => {
 			this.#r.saved(t), this.#u = 0, this.#h();
 		}, (e) => {
-			this.#i === n && this.#y(e), this.#h();
+			this.#i === n && this.#y(g(e)), this.#h();
 		}));
 	}
 	#h() {
@@ -150,7 +150,7 @@ var o = 33, s = class {
 		if (!this.#_(e.update)) return;
 		this.#s = e.writable, this.#c = [];
 		let t = a.encodeStateAsUpdate(this.#e, e.stateVector), { batch: n } = this.#r;
-		n.length === 0 && _(t, e.update) && (n = this.#r.made()), this.#a = "open", this.#o = !1, this.#m(t, n), this.#n.opened(), this.#n.changed();
+		n.length === 0 && v(t, e.update) && (n = this.#r.made()), this.#a = "open", this.#o = !1, this.#m(t, n), this.#n.opened(), this.#n.changed();
 	}
 	#_(e) {
 		try {
@@ -171,7 +171,7 @@ var o = 33, s = class {
 			case "data.lost": return;
 			case "doc.readOnly":
 			case "data.forbidden": return this.#n.denied(e);
-			case "doc.equivocation": return this.#e.clientID = g(), this.#n.error(e), this.#b();
+			case "doc.equivocation": return this.#e.clientID = _(), this.#n.error(e), this.#b();
 			default:
 				if (e.retryable) return this.#b();
 				this.#n.error(e);
@@ -186,15 +186,21 @@ var o = 33, s = class {
 		this.#a = e, this.#c = [], this.#n.changed();
 	}
 };
-function g() {
+function g(e) {
+	return e instanceof i ? e : new i("server.internal", String(e), {
+		cause: e,
+		retryable: !0
+	});
+}
+function _() {
 	return crypto.getRandomValues(/* @__PURE__ */ new Uint32Array(1))[0] ?? 0;
 }
-function _(e, t) {
+function v(e, t) {
 	let { structs: n, ds: r } = a.decodeUpdate(e);
 	return n.length > 0 || r.clients.size > 0 && !a.equalDeleteSets(r, a.decodeUpdate(t).ds);
 }
 // src/provider.ts
-var v = class t extends c {
+var y = class t extends c {
 	room;
 	name;
 	doc;
@@ -303,6 +309,6 @@ var v = class t extends c {
 		return (e === "idle" || e === "disconnected") && this.#t.interrupted(), !this.#t.started || e === "idle" || e === "disconnected" ? "disconnected" : t.data === "up" || t.data === "fallback" ? this.#t.open ? "connected" : "connecting" : (this.#t.interrupted(), "connecting");
 	}
 };
-export { v as TurnoutProvider };
+export { y as TurnoutProvider };
 
 //# sourceMappingURL=index.js.map
