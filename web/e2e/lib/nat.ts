@@ -7,9 +7,10 @@ import { execFileSync } from 'node:child_process';
 export const wan = '198.18.0.10';
 
 /**
- * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only.
+ * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only. webOnly: the port of the web
+ * server, and nothing else.
  */
-export type NAT = 'cone' | 'symmetric' | 'udpBlocked';
+export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'webOnly';
 
 const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
 
@@ -38,7 +39,21 @@ export class Internet {
       ip netns exec ${box} iptables -t nat -A POSTROUTING -o wan0 -j MASQUERADE ${nat === 'symmetric' ? '--random-fully' : ''}
     `);
     if (nat === 'udpBlocked') run(`ip netns exec ${box} iptables -A FORWARD -p udp -j DROP`);
+    if (nat === 'webOnly') {
+      run(
+        `ip netns exec ${box} iptables -A FORWARD -o wan0 -p tcp --dport 7880 -j ACCEPT; ip netns exec ${box} iptables -A FORWARD -o wan0 -j DROP`,
+      );
+    }
     return client;
+  }
+
+  /** Nothing of this client's passes any more, in either direction, and nobody is told. */
+  cut(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -I FORWARD -j DROP`);
+  }
+
+  mend(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -D FORWARD -j DROP`);
   }
 
   remove(): void {
