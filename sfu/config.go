@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Config of the media plane. The zero value of a limit means its default.
@@ -17,6 +18,14 @@ type Config struct {
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
+
+	GOPPackets   int           `yaml:"gop_packets" default:"512" help:"A newcomer is shown the last key frame and what followed, if that are at most so many packets; 1 turns it off."`
+	GOPAge       time.Duration `yaml:"gop_age" default:"3s" help:"How old that key frame may be."`
+	PaceKbps     int           `yaml:"pace_kbps" default:"10000" help:"Rate at which such repeats and retransmissions leave, for each participant, in kbit/s."`
+	RTXPercent   int           `yaml:"rtx_percent" default:"50" help:"Retransmissions a participant gets at most, as a share of what is sent to it."`
+	RTXFloorKbps int           `yaml:"rtx_floor_kbps" default:"500" help:"Retransmissions a participant gets in any case, in kbit/s."`
+	GSOBurst     int           `yaml:"gso_burst" default:"10" help:"Packets to one participant that leave back to back, up to 64."`
+	LaneQueue    int           `yaml:"lane_queue" default:"256" help:"Batches of packets that wait for one processor before the oldest is dropped."`
 }
 
 // ICELite is the value of Config.ICE for servers that clients can reach. Nothing means the same.
@@ -27,6 +36,14 @@ const (
 	defaultMaxSlots        = 100
 	defaultMaxPublications = 16
 	defaultMaxSDPBytes     = 1 << 20
+	defaultGOPPackets      = 512
+	defaultGOPAge          = 3 * time.Second
+	defaultPaceKbps        = 10_000
+	defaultRTXPercent      = 50
+	defaultRTXFloorKbps    = 500
+	defaultGSOBurst        = 10
+	defaultLaneQueue       = 256
+	maxGSOBurst            = 64
 )
 
 // Validate says what is wrong with c and what to do about it.
@@ -48,10 +65,17 @@ func (c Config) Validate() error {
 	for _, l := range []struct {
 		key   string
 		value int
-	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}} {
+	}{
+		{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes},
+		{"gop_packets", c.GOPPackets}, {"gop_age", int(c.GOPAge)}, {"pace_kbps", c.PaceKbps}, {"rtx_percent", c.RTXPercent},
+		{"rtx_floor_kbps", c.RTXFloorKbps}, {"gso_burst", c.GSOBurst}, {"lane_queue", c.LaneQueue},
+	} {
 		if l.value < 0 {
 			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
 		}
+	}
+	if c.GSOBurst > maxGSOBurst {
+		return fmt.Errorf("gso_burst is %d: it must be at most %d", c.GSOBurst, maxGSOBurst)
 	}
 	return nil
 }
@@ -91,10 +115,17 @@ func (c Config) withDefaults() Config {
 	for _, l := range []struct {
 		value *int
 		or    int
-	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}} {
+	}{
+		{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes},
+		{&c.GOPPackets, defaultGOPPackets}, {&c.PaceKbps, defaultPaceKbps}, {&c.RTXPercent, defaultRTXPercent},
+		{&c.RTXFloorKbps, defaultRTXFloorKbps}, {&c.GSOBurst, defaultGSOBurst}, {&c.LaneQueue, defaultLaneQueue},
+	} {
 		if *l.value == 0 {
 			*l.value = l.or
 		}
+	}
+	if c.GOPAge == 0 {
+		c.GOPAge = defaultGOPAge
 	}
 	return c
 }

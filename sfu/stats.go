@@ -14,6 +14,7 @@ type Stats struct {
 	NACKs, PLIs           uint64            // received from subscribers
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
+	Replays, Replayed     uint64            // times a slot began with a key frame of before, and the packets of that
 	Dropped               map[string]uint64 // by reason, a fixed small set
 }
 
@@ -37,6 +38,9 @@ const (
 	dropRTXTooOften               // asked for again too often
 	dropRTXNone                   // asked for again without having negotiated RTX
 	dropCandidate                 // an ICE candidate that cannot be used, or one too many
+	dropRTXBudget                 // asked for again beyond the share that retransmissions may have
+	dropRTXQueue                  // asked for again while too many wait to be sent again
+	dropLane                      // received faster than it could be sent
 	dropCall                      // a call into a transport whose queue was full
 	reasons
 )
@@ -44,7 +48,7 @@ const (
 func (r reason) String() string {
 	return [reasons]string{
 		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
-		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "call",
+		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "rtxBudget", "rtxQueue", "laneFull", "call",
 	}[r]
 }
 
@@ -54,6 +58,7 @@ type counters struct {
 
 	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
 	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
+	replays, replayed                                        atomic.Uint64
 	dropped                                                  [reasons]atomic.Uint64
 }
 
@@ -73,6 +78,8 @@ func (c *counters) stats() Stats {
 		PLIs:             c.plis.Load(),
 		KeyFrameRequests: c.keyFrameRequests.Load(),
 		AskedAgain:       c.askedAgain.Load(),
+		Replays:          c.replays.Load(),
+		Replayed:         c.replayed.Load(),
 		Dropped:          make(map[string]uint64, reasons),
 	}
 	for r := range reasons {

@@ -93,9 +93,11 @@ func (p *Peer) nacked(r *rtcp.TransportLayerNack, w *porter) {
 	if s == nil {
 		return
 	}
+	w.seqs = w.seqs[:0]
 	for _, pair := range r.Nacks {
-		pair.Range(func(seq uint16) bool { s.feedback.Nacked(seq, &w.Outlet); return true })
+		pair.Range(func(seq uint16) bool { w.seqs = append(w.seqs, seq); return true })
 	}
+	s.feedback.Nacked(w.Now, w.seqs)
 }
 
 func (p *Peer) pictureLost(ssrc uint32) {
