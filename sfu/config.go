@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,11 +15,15 @@ type Config struct {
 	UDP    string   `yaml:"udp" default:":7882" help:"Address for media over UDP, one port for everyone."`
 	TCP    string   `yaml:"tcp" default:":7882" help:"Address for ICE over TCP; empty turns it off."`
 	Public []string `yaml:"public" help:"IP addresses to advertise instead of the interfaces' own."`
-	ICE    string   `yaml:"ice" default:"lite" help:"lite: for servers that clients can reach."`
+	ICE    string   `yaml:"ice" default:"auto" help:"lite for a server that clients can reach; full for one behind a NAT, which sends connectivity checks, too; auto looks at its addresses. See Reachability."`
+	STUN   []string `yaml:"stun" placeholder:"HOST:PORT" help:"STUN servers that tell a server behind a NAT its public address, as host or host:port. For full only."`
+
+	VideoOrientation bool `yaml:"video_orientation" default:"false" help:"Let publishers leave the turning of pictures to receivers; Firefox does not turn them."`
 
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
+	MaxREMB         int `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
 
 	GOPPackets   int           `yaml:"gop_packets" default:"512" help:"A newcomer is shown the last key frame and what followed, if that are at most so many packets; 1 turns it off."`
 	GOPAge       time.Duration `yaml:"gop_age" default:"3s" help:"How old that key frame may be."`
@@ -28,23 +34,43 @@ type Config struct {
 	LaneQueue    int           `yaml:"lane_queue" default:"256" help:"Batches of packets that wait for one processor before the oldest is dropped."`
 }
 
-// ICELite is the value of Config.ICE for servers that clients can reach. Nothing means the same.
-const ICELite = "lite"
-
-// Defaults of limits.
+// Values of Config.ICE. Nothing means ICEAuto.
 const (
-	defaultMaxSlots        = 100
-	defaultMaxPublications = 16
-	defaultMaxSDPBytes     = 1 << 20
-	defaultGOPPackets      = 512
-	defaultGOPAge          = 3 * time.Second
-	defaultPaceKbps        = 10_000
-	defaultRTXPercent      = 50
-	defaultRTXFloorKbps    = 500
-	defaultGSOBurst        = 10
-	defaultLaneQueue       = 256
-	maxGSOBurst            = 64
+	ICEAuto = "auto" // ICELite if clients can reach the server, as far as its addresses tell, else ICEFull
+	ICELite = "lite" // the server only answers connectivity checks, which costs least
+	ICEFull = "full" // it sends some, too, which opens a NAT that it is behind
 )
+
+// maxSTUN is more servers than anybody needs: each is asked about every address.
+const maxSTUN = 8
+
+const (
+	defaultGOPAge = 3 * time.Second
+	maxGSOBurst   = 64 // what a kernel takes at once
+)
+
+// limit is a key of Config, its value, and its default.
+type limit struct {
+	key   string
+	value *int
+	or    int
+}
+
+// limits are all numbers of Config for which nothing means a default.
+func (c *Config) limits() []limit {
+	return []limit{
+		{"max_slots", &c.MaxSlots, 100},
+		{"max_publications", &c.MaxPublications, 16},
+		{"max_sdp_bytes", &c.MaxSDPBytes, 1 << 20},
+		{"max_remb", &c.MaxREMB, 10_000_000},
+		{"gop_packets", &c.GOPPackets, 512},
+		{"pace_kbps", &c.PaceKbps, 10_000},
+		{"rtx_percent", &c.RTXPercent, 50},
+		{"rtx_floor_kbps", &c.RTXFloorKbps, 500},
+		{"gso_burst", &c.GSOBurst, 10},
+		{"lane_queue", &c.LaneQueue, 256},
+	}
+}
 
 // Validate says what is wrong with c and what to do about it.
 func (c Config) Validate() error {
@@ -59,20 +85,19 @@ func (c Config) Validate() error {
 	if _, err := c.public(); err != nil {
 		return err
 	}
-	if c.ICE != "" && c.ICE != ICELite {
-		return fmt.Errorf("ice is %q: it must be %q", c.ICE, ICELite)
+	if !slices.Contains([]string{"", ICEAuto, ICELite, ICEFull}, c.ICE) {
+		return fmt.Errorf("ice is %q: it must be %q, %q or %q", c.ICE, ICEAuto, ICELite, ICEFull)
 	}
-	for _, l := range []struct {
-		key   string
-		value int
-	}{
-		{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes},
-		{"gop_packets", c.GOPPackets}, {"gop_age", int(c.GOPAge)}, {"pace_kbps", c.PaceKbps}, {"rtx_percent", c.RTXPercent},
-		{"rtx_floor_kbps", c.RTXFloorKbps}, {"gso_burst", c.GSOBurst}, {"lane_queue", c.LaneQueue},
-	} {
-		if l.value < 0 {
-			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
+	if err := c.stun(); err != nil {
+		return err
+	}
+	for _, l := range c.limits() {
+		if *l.value < 0 {
+			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, *l.value)
 		}
+	}
+	if c.GOPAge < 0 {
+		return fmt.Errorf("gop_age is %v: it must not be negative, leave it out for the default", c.GOPAge)
 	}
 	if c.GSOBurst > maxGSOBurst {
 		return fmt.Errorf("gso_burst is %d: it must be at most %d", c.GSOBurst, maxGSOBurst)
@@ -95,6 +120,26 @@ func address(key, value string) error {
 	return nil
 }
 
+// stun checks the STUN servers.
+func (c Config) stun() error {
+	if len(c.STUN) > maxSTUN {
+		return fmt.Errorf("stun has %d servers: %d are enough", len(c.STUN), maxSTUN)
+	}
+	for _, s := range c.STUN {
+		host, port, err := net.SplitHostPort(s)
+		if err != nil {
+			host, port = s, "3478" // no port, or nonsense
+			if _, err := netip.ParseAddr(s); err != nil && strings.ContainsAny(s, ":[]/ ") {
+				host = ""
+			}
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
+			return fmt.Errorf("stun has %q: write it as host or host:port, without a scheme", s)
+		}
+	}
+	return nil
+}
+
 // public parses the addresses to advertise.
 func (c Config) public() ([]netip.Addr, error) {
 	var all []netip.Addr
@@ -112,14 +157,7 @@ func (c Config) public() ([]netip.Addr, error) {
 
 // withDefaults fills in the limits left out.
 func (c Config) withDefaults() Config {
-	for _, l := range []struct {
-		value *int
-		or    int
-	}{
-		{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes},
-		{&c.GOPPackets, defaultGOPPackets}, {&c.PaceKbps, defaultPaceKbps}, {&c.RTXPercent, defaultRTXPercent},
-		{&c.RTXFloorKbps, defaultRTXFloorKbps}, {&c.GSOBurst, defaultGSOBurst}, {&c.LaneQueue, defaultLaneQueue},
-	} {
+	for _, l := range c.limits() {
 		if *l.value == 0 {
 			*l.value = l.or
 		}

@@ -15,6 +15,9 @@ type Stats struct {
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
 	Replays, Replayed     uint64            // times a slot began with a key frame of before, and the packets of that
+	GaveUp                uint64            // times that lost packets were not asked for any more, and a key frame instead
+	Reports               uint64            // RTCP of subscribers that told how packets arrived
+	Delivered, Lost       uint64            // packets that subscribers reported, where they report each (transport-wide feedback)
 	Dropped               map[string]uint64 // by reason, a fixed small set
 }
 
@@ -59,6 +62,7 @@ type counters struct {
 	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
 	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
 	replays, replayed                                        atomic.Uint64
+	gaveUp, reports, delivered, lost                         atomic.Uint64
 	dropped                                                  [reasons]atomic.Uint64
 }
 
@@ -80,6 +84,10 @@ func (c *counters) stats() Stats {
 		AskedAgain:       c.askedAgain.Load(),
 		Replays:          c.replays.Load(),
 		Replayed:         c.replayed.Load(),
+		GaveUp:           c.gaveUp.Load(),
+		Reports:          c.reports.Load(),
+		Delivered:        c.delivered.Load(),
+		Lost:             c.lost.Load(),
 		Dropped:          make(map[string]uint64, reasons),
 	}
 	for r := range reasons {
