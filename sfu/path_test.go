@@ -9,6 +9,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // ends are a track and a sender without a network.
@@ -23,6 +24,10 @@ func (e *ends) Stream() link.Stream { return link.Stream{MID: "0", Video: true} 
 func (e *ends) Codec(uint8) link.Codec { return link.Codec{Mime: "video/VP8", ClockRate: 90000} }
 
 func (e *ends) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
+
+func (e *ends) RequestKeyFrame() error { return nil }
+
+func (e *ends) RequestAgain([]receive.Pair, *link.Outlet) (time.Duration, error) { return 0, nil }
 
 func (e *ends) Send(*forward.Out, *link.Outlet) error { e.sent++; return nil }
 
