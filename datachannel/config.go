@@ -34,6 +34,7 @@ type Config struct {
 	DocumentClients  int           `yaml:"document_clients" default:"65536" help:"Yjs client ids in one document: each page that edits it takes one."`
 	AwarenessClients int           `yaml:"awareness_clients" default:"32" help:"Yjs client ids that one participant may have in a document's awareness at a time."`
 	DocumentIdle     time.Duration `yaml:"document_idle" default:"30s" help:"Time a document that nobody has open stays in memory."`
+	Store            string        `yaml:"store" default:"bolt" enum:"bolt,memory,none" help:"Where documents are kept: bolt, a file in the data directory; memory, until the server stops; or none."`
 	Relay            string        `yaml:"relay" default:"at-once" enum:"at-once,after-commit" help:"When others get an update: at once, or when it is on disk."`
 }
 
@@ -43,6 +44,13 @@ const (
 	RelayAfterCommit = "after-commit"
 )
 
+// The values of Config.Store, which whoever makes the hubs looks at.
+const (
+	StoreBolt   = "bolt"
+	StoreMemory = "memory"
+	StoreNone   = "none"
+)
+
 // defaults are those of the tags, which TestDefaultsAreThoseOfTheTags compares.
 func defaults() Config {
 	return Config{
@@ -50,7 +58,7 @@ func defaults() Config {
 		QueueMessages: 8192, QueueBytes: 16 << 20, LossyMessages: 256, LossyBytes: 1 << 20, Gather: 10 * time.Millisecond,
 		PresenceBytes: 16 << 10, PresenceTTL: 4500 * time.Millisecond, PresenceInterval: 40 * time.Millisecond,
 		Documents: 100, RoomDocuments: 1000, DocumentBytes: 12 << 20, DocumentClients: 1 << 16, AwarenessClients: 32,
-		DocumentIdle: 30 * time.Second, Relay: RelayAtOnce,
+		DocumentIdle: 30 * time.Second, Store: StoreBolt, Relay: RelayAtOnce,
 	}
 }
 
@@ -90,6 +98,7 @@ func (c Config) withDefaults() Config {
 	or(&c.PresenceTTL, d.PresenceTTL)
 	or(&c.PresenceInterval, d.PresenceInterval)
 	or(&c.DocumentIdle, d.DocumentIdle)
+	or(&c.Store, d.Store)
 	or(&c.Relay, d.Relay)
 	return c
 }
@@ -122,6 +131,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("datachannel.queue_bytes is %d: the largest message would never fit; make it at least %d or lower datachannel.message_bytes", c.QueueBytes, largest)
 	case c.QueueBytes < c.DocumentBytes+inbox.FrameSlack:
 		return fmt.Errorf("datachannel.document_bytes is %d: a document of that size would never fit into datachannel.queue_bytes; make that at least %d", c.DocumentBytes, c.DocumentBytes+inbox.FrameSlack)
+	case c.Store != StoreBolt && c.Store != StoreMemory && c.Store != StoreNone:
+		return fmt.Errorf("datachannel.store is %q: it is %s, %s or %s", c.Store, StoreBolt, StoreMemory, StoreNone)
 	case c.Relay != RelayAtOnce && c.Relay != RelayAfterCommit:
 		return fmt.Errorf("datachannel.relay is %q: it is %s or %s", c.Relay, RelayAtOnce, RelayAfterCommit)
 	case c.QueueMessages < minQueueMessages || c.QueueMessages < 2*largest/fragmentData:

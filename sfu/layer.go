@@ -36,7 +36,8 @@ type layer struct {
 
 	// Owned by Packets.
 	arrived arrived
-	source  *source      // of the packet read last
+	source  *source // of the packet read last
+	reader  forward.Reader
 	run     []forward.In // packets on their way, used again
 	current bool         // the layer is the one that is forwarded
 	out     forward.Out
@@ -129,9 +130,9 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		return
 	}
 	if clock := l.clock.Load(); clock != nil {
-		in.Clock = *clock
+		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
-	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
+	l.reader.Read(&in)
 	if l.ring != nil {
 		l.ring.Put(in.N, b)
 		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
@@ -153,6 +154,7 @@ func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
 	}
 	l.carry(now, via) // what came before looks otherwise
 	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	l.reader = forward.NewReader(l.source.codec, l.stream.DescriptorID)
 	return true
 }
 
@@ -190,6 +192,10 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
+	if l.arrived.losses.GaveUp() && l.current { // a decoder cannot go on without them
+		l.publisher.router.engine.counters.gaveUp.Add(1)
+		l.requestKeyFrame()
+	}
 	if !l.arrived.losses.Pending() {
 		return
 	}
@@ -197,7 +203,8 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.pairs = receive.Pairs(l.arrived.asked, l.arrived.pairs[:0])
-	if err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+	if roundTrip, err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+		l.arrived.losses.RoundTrip = roundTrip
 		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.arrived.asked)))
 	}
 }
@@ -209,7 +216,7 @@ func (l *layer) format() forward.Format {
 		Group:        l.group,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
-		AudioLevelID: l.stream.AudioLevelID,
+		Extensions:   l.stream.Extensions,
 		DescriptorID: l.stream.DescriptorID,
 		Ring:         l.ring,
 	}

@@ -4,46 +4,55 @@ import (
 	"errors"
 	"time"
 
+	"github.com/turnout-rtc/turnout/datachannel/frame"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/session"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
 // converse reads a session's WebSocket until it ends.
-func (s *Server) converse(at *attachment, in inRoom) {
-	t := talk{srv: s, at: at, in: in}
+func (s *Server) converse(conn *ws.Conn, at *attachment, in inRoom) {
+	t := talk{srv: s, conn: conn, at: at, in: in}
+	data := dataWire{conn: conn, member: in.session.data}
+	conn.AllowBinary(frame.MaxMessage)
 	for {
-		frame, err := at.conn.Read()
+		m, err := conn.Read()
 		if errors.Is(err, ws.ErrTimeout) {
-			at.conn.Finish(protocol.CloseSilent, "nothing was heard from you")
-			at.conn.Interrupt() // nor will be
+			conn.Finish(protocol.CloseSilent, "nothing was heard from you")
+			conn.Interrupt() // nor will be
 		}
 		if err != nil {
 			break
 		}
+		if m.Binary {
+			data.receive(m.Data)
+			continue
+		}
 		s.count.messages.Add(1)
-		if !t.hear(frame) {
+		if !t.hear(m.Data) {
 			break
 		}
 	}
+	data.end()
 	close(at.left)
 	if in.session.detach(at) {
 		in.room.post(connection{sid: in.session.sid})
 	}
-	guest{conn: at.conn}.drain()
+	guest{conn: conn}.drain()
 }
 
 // talk is what hears a session's messages.
 type talk struct {
-	srv *Server
-	at  *attachment
-	in  inRoom
+	srv  *Server
+	conn *ws.Conn
+	at   *attachment
+	in   inRoom
 }
 
 // hear handles one message. It says false when the WebSocket is not the session's any more.
-func (t talk) hear(frame []byte) bool {
-	r, err := protocol.DecodeRequest(frame)
-	verdict, mine := t.in.session.take(t.at, time.Now(), session.Cost(len(frame), err == nil))
+func (t talk) hear(text []byte) bool {
+	r, err := protocol.DecodeRequest(text)
+	verdict, mine := t.in.session.take(t.at, time.Now(), session.Cost(len(text), err == nil))
 	switch {
 	case !mine:
 		return false
@@ -63,7 +72,7 @@ func (t talk) take(r protocol.Request) {
 	if ping, ok := r.Message.(protocol.Ping); ok {
 		t.in.session.ack(ping.N)
 		// A pong that finds no room is left out: those before it say the same.
-		t.at.conn.Say(protocol.EncodeBody(protocol.Pong{}).AppendFrame(nil, 0, 0))
+		t.conn.Say(protocol.EncodeBody(protocol.Pong{}).AppendFrame(nil, 0, 0))
 		return
 	}
 	if t.in.session.begin(r.ID) {

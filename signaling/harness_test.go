@@ -95,7 +95,9 @@ type client struct {
 	cond *sync.Cond
 	got  []protocol.Response // guarded by mu
 	seen int                 // of got, guarded by mu
-	err  error               // how reading ended, guarded by mu
+
+	binary [][]byte // guarded by mu
+	err    error    // how reading ended, guarded by mu
 }
 
 // dial opens a WebSocket and says nothing.
@@ -127,13 +129,19 @@ func (h *house) dial(header http.Header) *client {
 
 func (c *client) read() {
 	for {
-		_, frame, err := c.ws.ReadMessage()
+		kind, frame, err := c.ws.ReadMessage()
 		c.mu.Lock()
 		if err != nil {
 			c.err = err
 			c.cond.Broadcast()
 			c.mu.Unlock()
 			return
+		}
+		if kind == websocket.BinaryMessage {
+			c.binary = append(c.binary, frame)
+			c.cond.Broadcast()
+			c.mu.Unlock()
+			continue
 		}
 		r, err := protocol.DecodeResponse(frame)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/turnout-rtc/turnout/datachannel"
 )
 
 type serveCommand struct {
@@ -31,6 +33,8 @@ func (c *serveCommand) Run(p *process) error {
 		},
 		announce: func(s *server) error {
 			log.Info("serving", "version", version(), "listen", s.http[0].addr.String(), "media", mediaList(s), "turn", turnList(s))
+			mode, because := s.media.ICE()
+			log.Info("ICE", "mode", mode, "because", because)
 			s.announceSecure()
 			return nil
 		},
@@ -52,9 +56,10 @@ func (c *serveCommand) prepare(log *slog.Logger) (Config, error) {
 	return cfg, keepSecrets(&cfg, log)
 }
 
-// openDataIfNeeded leaves the disk alone when the configuration brings all the secrets and there is no certificate to keep.
+// openDataIfNeeded leaves the disk alone when the configuration brings all the secrets and there are no documents and no
+// certificate to keep.
 func openDataIfNeeded(cfg Config) error {
-	if len(cfg.Signaling.Keys) > 0 && !needsTURNSecret(cfg) && !cfg.keepsCertificate() {
+	if len(cfg.Signaling.Keys) > 0 && !needsTURNSecret(cfg) && !cfg.keepsCertificate() && cfg.Datachannel.Store != datachannel.StoreBolt {
 		return nil
 	}
 	return openData(cfg.Data)

@@ -21,6 +21,7 @@ type server struct {
 	log    *slog.Logger
 	media  *sfu.Engine
 	turn   *turn.Server      // nil when it is turned off
+	docs   *documents        // nil when none are kept
 	rooms  *signaling.Server // nil in turnout turn, and so is media
 	mux    *http.ServeMux
 	http   []*endpoint // the plain one first
@@ -30,7 +31,7 @@ type server struct {
 	draining atomic.Bool
 }
 
-// open builds a server from the ground up: media, TURN, rooms, and the HTTP server in front of them. routes are the
+// open builds a server from the ground up: media, TURN, documents, rooms, and the HTTP server in front of them. routes are the
 // command's own.
 func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *server, err error) {
 	if err := cfg.Validate(); err != nil {
@@ -45,13 +46,19 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 	if err := s.openSecure(); err != nil {
 		return nil, err
 	}
-	if s.media, err = sfu.New(cfg.RTC, log.With("plane", "rtc")); err != nil {
-		return nil, explain(err, "--rtc-udp", "--rtc-tcp")
+	if err := s.openMedia(); err != nil {
+		return nil, err
 	}
 	if err := s.openTURN(mediaAddrs(s.media), "--turn-udp", "--turn-tcp"); err != nil {
 		return nil, err
 	}
+	if s.docs, err = openDocuments(cfg); err != nil {
+		return nil, err
+	}
 	planes := signaling.Planes{Media: s.media, Data: cfg.Datachannel, TURN: s.turn}
+	if s.docs != nil {
+		planes.Documents = s.docs.writer
+	}
 	if s.rooms, err = signaling.New(cfg.Signaling, planes, version(), log.With("plane", "signaling")); err != nil {
 		return nil, err
 	}
@@ -122,6 +129,9 @@ func (s *server) close() {
 	if s.rooms != nil {
 		s.rooms.Close()
 	}
+	if s.docs != nil {
+		s.logError("closing the documents", s.docs.close())
+	}
 	if s.turn != nil {
 		s.logError("closing TURN", s.turn.Close())
 	}
@@ -143,6 +153,9 @@ func (s *server) counters() metrics.Snapshot {
 	var now metrics.Snapshot
 	if s.rooms != nil {
 		now.Media, now.Signaling = s.media.Stats(), s.rooms.Stats()
+	}
+	if s.docs != nil {
+		now.Store = s.docs.writer.Stats()
 	}
 	if s.https != nil {
 		now.Front = s.https.front.Stats()

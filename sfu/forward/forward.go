@@ -29,8 +29,8 @@ type Format struct {
 	PayloadType    uint8  // the receiver's; of the blocks, when Codec is RED
 	REDPayloadType uint8  // the receiver's for RED, 0 when it gets the primary blocks alone
 	RTXPayloadType uint8  // the receiver's, 0 when it wants no retransmissions
-	AudioLevelID   uint8  // header extension RFC 6464 in the source's packets, 0 for none
 	DescriptorID   uint8  // AV1 dependency descriptor in the source's packets, 0 for none
+	Extensions     ExtensionIDs
 
 	Ring *packet.Ring // where the source's packets are found again, nil for nowhere
 }
@@ -38,9 +38,10 @@ type Format struct {
 // In is a packet as it came from its publisher, after duplicates were removed. A Reader fills in Key and what is below.
 type In struct {
 	packet.Packet
-	N     uint64       // unwrapped sequence number
-	Newer bool         // than every packet of this source before
-	Clock report.Clock // what the sender reports of the source say about its timestamps
+	N        uint64       // unwrapped sequence number
+	Newer    bool         // than every packet of this source before
+	Clock    report.Clock // what the sender reports of the source say about its timestamps
+	Captured report.NTP   // when, by that clock; 0 for unknown
 
 	Key        bool // a decoder can start here
 	HasPicture bool
@@ -57,8 +58,9 @@ type Out struct {
 	Seq         uint16
 	Timestamp   uint32
 	Payload     []byte
-	AudioLevel  []byte // data of the header extension, nil for none
-	Descriptor  []byte // likewise
+	Captured    report.NTP // see In
+	Descriptor  []byte     // data of the header extension, nil for none
+	Extensions  Extensions
 }
 
 // ScratchSize is how many bytes of scratch a packet can need beyond its own size: 1 for a picture id, 2 for RTX, 5 for the

@@ -45,12 +45,12 @@ func (s *Sent) Packet(dst []byte) ([]byte, bool) {
 
 // live makes the packet that s stands for out of in, the packet it was made of, age ticks after its source began.
 func (s *Sent) live(in *In, scratch []byte, age uint32) Out {
-	out := Out{Marker: s.marker, PayloadType: s.manner.PayloadType, Seq: s.seq, Timestamp: s.timestamp}
+	out := Out{Marker: s.marker, PayloadType: s.manner.PayloadType, Seq: s.seq, Timestamp: s.timestamp, Captured: in.Captured}
 	if s.empty {
 		out.Marker = false
 		return out
 	}
-	out.AudioLevel = in.Extension(s.manner.AudioLevelID)
+	out.Extensions = s.manner.Extensions.read(&in.Packet)
 	out.Payload = in.Payload
 	switch at := len(scratch); {
 	case s.hasCounters:
@@ -101,7 +101,7 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 		return out
 	}
 	out.Marker = s.marker
-	out.AudioLevel = p.Extension(s.manner.AudioLevelID)
+	out.Extensions = s.manner.Extensions.read(p)
 	if pic, ok := s.manner.Codec.ReadPicture(p.Payload); ok && s.hasCounters {
 		body = codec.AppendPicture(body, p.Payload, &pic, s.counters)
 	} else {

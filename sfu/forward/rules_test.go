@@ -113,6 +113,29 @@ func TestPaddingBehindAGapIsSent(t *testing.T) {
 	}
 }
 
+func TestExtensionsAreCarriedOver(t *testing.T) {
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 1}, Payload: []byte{1}}
+	if err := p.SetExtension(3, []byte{0xaa}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &In{N: 1 << 16, Key: true, Newer: true}
+	if err := in.Parse(raw); err != nil {
+		t.Fatal(err)
+	}
+	f := audio(1)
+	f.Extensions.AudioLevel = 3
+	r := NewRewriter(0, 0)
+	r.Switch(f)
+	_, out, _ := r.Forward(start, 1, in, nil)
+	if !bytes.Equal(out.Extensions.AudioLevel(), []byte{0xaa}) {
+		t.Errorf("%+v", out)
+	}
+}
+
 // video makes a VP8 packet with a 7-bit picture id, in a ring.
 func video(ring *packet.Ring, seq uint16) *In {
 	b, err := (&rtp.Packet{
@@ -222,5 +245,31 @@ func BenchmarkForward(b *testing.B) {
 		in.N++
 		sent, _, _ := r.Forward(start, 1, in, scratch)
 		h.Add(start, sent)
+	}
+}
+
+func TestExtensionsOfTheWrongSizeAreLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		size                      int
+		level, turned, delay, cap int // bytes that are carried on
+	}{{1, 1, 1, 0, 0}, {2, 1, 0, 0, 0}, {3, 1, 0, 3, 0}, {8, 1, 0, 0, 8}, {16, 1, 0, 0, 16}} {
+		p := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{1}}
+		for id := range uint8(4) {
+			if err := p.SetExtension(id+1, bytes.Repeat([]byte{id + 1}, c.size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in packet.Packet
+		if err := in.Parse(raw); err != nil {
+			t.Fatal(err)
+		}
+		e := (&ExtensionIDs{1, 2, 3, 4}).read(&in)
+		if len(e.AudioLevel()) != c.level || len(e.Orientation()) != c.turned || len(e.PlayoutDelay()) != c.delay || len(e.CaptureTime()) != c.cap {
+			t.Errorf("%d bytes became %v %v %v %v", c.size, e.AudioLevel(), e.Orientation(), e.PlayoutDelay(), e.CaptureTime())
+		}
 	}
 }

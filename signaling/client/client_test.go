@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -268,8 +269,19 @@ func TestSlotsAreAddedWhenThereAreTooFew(t *testing.T) {
 }
 
 func TestMessagesReachWhoTheyAreFor(t *testing.T) {
+	for name, wire := range map[string]func(*client.Options){
+		"over data channels": func(*client.Options) {},
+		"over the WebSocket": overSocket,
+	} {
+		t.Run(name, func(t *testing.T) { messagesReach(t, wire) })
+	}
+}
+
+func overSocket(o *client.Options) { o.SocketData = true }
+
+func messagesReach(t *testing.T, wire func(*client.Options)) {
 	s := newServer(t)
-	ada, bob, eve := s.join("ada"), s.join("bob"), s.join("eve")
+	ada, bob, eve := s.join("ada", wire), s.join("bob", wire), s.join("eve")
 	for _, p := range []*someone{ada, bob, eve} {
 		await[client.DataOpened](p, nil)
 	}
@@ -341,6 +353,42 @@ func (c *cable) cut(failures int) {
 		_ = conn.Close()
 	}
 	c.conns = nil
+}
+
+func TestDataOverTheWebSocketGoesOnOverTheNext(t *testing.T) {
+	s := newServer(t)
+	line := &cable{}
+	ada := s.join("ada", overSocket, func(o *client.Options) { o.Dial = line.dial })
+	bob := s.join("bob")
+	for _, p := range []*someone{ada, bob} {
+		await[client.DataOpened](p, nil)
+	}
+	const rounds, each = 5, 40
+	for round := range rounds {
+		for i := range each {
+			if _, err := ada.Send(client.Message{Topic: "t", Payload: fmt.Appendf(nil, "%d", round*each+i)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bob.Send(client.Message{Topic: "t", Payload: fmt.Appendf(nil, "%d", round*each+i)}); err != nil {
+				t.Fatal(err)
+			}
+			if i == each/2 {
+				line.cut(round % 2)
+			}
+		}
+		for _, p := range []*someone{ada, bob} {
+			for i := range each {
+				if m := await[client.MessageReceived](p, nil); string(m.Payload) != fmt.Sprint(round*each+i) {
+					t.Fatalf("%s got %s, want %d", p.Self().Identity, m.Payload, round*each+i)
+				}
+			}
+		}
+	}
+	for _, e := range append(ada.passed, bob.passed...) {
+		if lost, ok := e.(client.DataLost); ok {
+			t.Errorf("lost: %+v", lost)
+		}
+	}
 }
 
 func TestACutWebSocketIsResumedAndNothingIsLost(t *testing.T) {

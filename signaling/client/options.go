@@ -23,6 +23,7 @@ type Options struct {
 	Program     protocol.Client // what joins, for the server's log
 	NoSubscribe bool            // receive nothing until Subscribe
 	RelayOnly   bool            // reach the server over TURN only
+	SocketData  bool            // data goes over the WebSocket, and there are no data channels
 	Log         *slog.Logger    // nil: nothing is logged
 
 	// Dial opens TCP connections for the WebSocket; nil means the usual way.

@@ -102,6 +102,9 @@ func iceServers(from []protocol.ICEServer) []webrtc.ICEServer {
 
 // openData opens the two lanes of docs/reference/data.md §1.
 func (p *peer) openData() error {
+	if p.room.opts.SocketData {
+		return nil
+	}
 	var err error
 	if p.reliable, err = p.pc.CreateDataChannel("turnout.reliable", nil); err != nil {
 		return err
@@ -111,7 +114,7 @@ func (p *peer) openData() error {
 		return err
 	}
 	r := p.room
-	p.reliable.OnOpen(func() { r.post(func() { _ = p.sendReliable(r.stream.hello()) }) })
+	p.reliable.OnOpen(func() { r.post(func() { _ = p.reliable.Send(r.stream.hello()) }) })
 	p.reliable.OnMessage(func(m webrtc.DataChannelMessage) {
 		r.post(func() {
 			if r.peer == p {
@@ -122,11 +125,6 @@ func (p *peer) openData() error {
 	p.lossy.OnMessage(func(m webrtc.DataChannelMessage) { r.post(func() { r.heardLossy(m.Data) }) })
 	return nil
 }
-
-// sendReliable fails when the channel is not open; the stream sends again what was lost.
-func (p *peer) sendReliable(wire []byte) error { return p.reliable.Send(wire) }
-
-func (p *peer) sendLossy(wire []byte) { _ = p.lossy.Send(wire) } // the newest, or nothing
 
 // addSlots adds recvonly m-lines up to these totals.
 func (p *peer) addSlots(audio, video int) error {
@@ -184,15 +182,38 @@ func (p *peer) addTrack(pub *Publication) error {
 	}
 	pub.sender = transceiver.Sender()
 	p.publications = append(p.publications, pub)
+	for _, layer := range pub.layers {
+		if err := pub.sender.AddEncoding(layer); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+	}
 	sender := pub.sender
-	p.room.running.Go(func() { // interceptors see RTCP only while it is read
-		for {
-			if _, _, err := sender.ReadRTCP(); err != nil {
-				return
+	p.room.running.Go(func() { listen(sender.ReadRTCP, pub.track) })
+	for _, layer := range pub.layers {
+		read := sender.ReadSimulcastRTCP
+		rid := layer.RID()
+		p.room.running.Go(func() { listen(func() ([]rtcp.Packet, interceptor.Attributes, error) { return read(rid) }, layer) })
+	}
+	return nil
+}
+
+// listen reads RTCP until the sender stops: interceptors see it only while it is read.
+func listen(read func() ([]rtcp.Packet, interceptor.Attributes, error), track webrtc.TrackLocal) {
+	for {
+		packets, _, err := read()
+		if err != nil {
+			return
+		}
+		framer, ok := track.(KeyFramer)
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				if ok {
+					framer.KeyFrameRequested()
+				}
 			}
 		}
-	})
-	return nil
+	}
 }
 
 // unpublish stops sending. The m-line stays, inactive; the next offer says so.

@@ -21,6 +21,7 @@ func (r *Room) run() {
 	r.readFrom(r.link.socket)
 	r.emit(StateChanged{Connected})
 	r.peer.negotiate()
+	r.helloOverSocket()
 	for r.err == nil {
 		select {
 		case f := <-r.calls:
@@ -87,7 +88,7 @@ func (r *Room) tell() {
 func (r *Room) beat(now time.Time) {
 	r.link.beat(now)
 	if r.stream.ackDue() || (r.stream.open && r.stream.presence > 0) { // an ack renews the presence, too
-		_ = r.peer.sendReliable(r.stream.ack()) // a wire that is gone is replaced with a hello
+		_ = r.sendReliable(r.stream.ack()) // a wire that is gone is replaced with a hello
 	}
 }
 
@@ -155,7 +156,9 @@ func (r *Room) needOffer(why protocol.OfferReason) {
 	}
 	next.adopt(old)
 	r.peer = next
-	r.stream.unwired()
+	if !r.opts.SocketData {
+		r.stream.unwired()
+	}
 	r.tracks.close()
 	r.tracks = newTracks(r)
 	r.running.Go(old.close)
@@ -169,9 +172,9 @@ func (r *Room) send(f frame.Send) (uint64, error) {
 	}
 	for _, w := range wire {
 		if f.Lossy {
-			r.peer.sendLossy(w)
+			r.sendLossy(w)
 		} else {
-			_ = r.peer.sendReliable(w) // what is lost with a wire is sent again on the next
+			_ = r.sendReliable(w) // what is lost with a wire is sent again on the next
 		}
 	}
 	return id, nil
@@ -185,7 +188,7 @@ func (r *Room) heard(wire []byte) {
 		return
 	}
 	for _, w := range out.wire {
-		_ = r.peer.sendReliable(w)
+		_ = r.sendReliable(w)
 	}
 	for _, e := range out.events {
 		r.emit(e)

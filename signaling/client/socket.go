@@ -63,13 +63,24 @@ func (s *socket) write(frame []byte) {
 	}
 }
 
-// read returns the next message that this version knows.
-func (s *socket) read() (protocol.Response, error) {
+func (s *socket) writeBinary(wire []byte) {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := s.conn.WriteMessage(websocket.BinaryMessage, wire); err != nil {
+		_ = s.conn.Close() // the reader tells run
+	}
+}
+
+// read returns the next message that this version knows. binary takes messages of the other kind.
+func (s *socket) read(binary func([]byte)) (protocol.Response, error) {
 	for {
 		s.heard()
-		_, frame, err := s.conn.ReadMessage()
+		kind, frame, err := s.conn.ReadMessage()
 		if err != nil {
 			return protocol.Response{}, err
+		}
+		if kind == websocket.BinaryMessage {
+			binary(frame)
+			continue
 		}
 		m, err := protocol.DecodeResponse(frame)
 		var unknown *protocol.Error
@@ -93,7 +104,7 @@ func (s *socket) greet(ctx context.Context, id uint64, m protocol.ClientMessage)
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
 	s.write(encoded)
-	first, err := s.read()
+	first, err := s.read(func([]byte) {}) // there is no wire yet
 	if ctx.Err() != nil {
 		return first, ctx.Err()
 	}
@@ -117,7 +128,7 @@ func (s *socket) close() { _ = s.conn.Close() }
 func (r *Room) readFrom(s *socket) {
 	r.running.Go(func() {
 		for {
-			m, err := s.read()
+			m, err := s.read(func(wire []byte) { r.post(func() { r.heardBinary(s, wire) }) })
 			if err != nil {
 				s.close()
 				r.post(func() { r.lost(s, err) })
@@ -186,6 +197,7 @@ func (r *Room) reconnect(id uint64, resume protocol.Resume) {
 		if !r.call(func() {
 			r.link.resume(s, resumed.ID)
 			r.readFrom(s)
+			r.helloOverSocket()
 			r.emit(StateChanged{Connected})
 		}) {
 			s.close()

@@ -23,12 +23,25 @@ type Conn struct {
 	written chan struct{} // closed when nobody writes any more
 
 	// Guarded by mu.
-	mu     sync.Mutex
-	aside  [][]byte                        // frames that go before those of the source
-	source func(dst []byte) ([]byte, bool) // nil: none yet
-	finish *goodbye                        // nil: not yet
-	why    string                          // how it ended
-	expect time.Time                       // see Expect
+	mu       sync.Mutex
+	aside    []Frame                         // go before the texts of the source
+	source   func(dst []byte) ([]byte, bool) // nil: none yet
+	pending  queue                           // what was sent
+	since    time.Time                       // when the first of pending was
+	buffered int                             // bytes sent and not written
+	wire     *Wire                           // nil: none yet
+	finish   *goodbye                        // nil: not yet
+	why      string                          // how it ended
+	expect   time.Time                       // see Expect
+
+	// Owned by the reader.
+	binary int // size of the largest binary message; 0: none are allowed
+}
+
+// Message is what Read returns.
+type Message struct {
+	Binary bool
+	Data   []byte // the reader's to keep
 }
 
 type goodbye struct {
@@ -37,16 +50,17 @@ type goodbye struct {
 }
 
 func newConn(socket *websocket.Conn, cfg Config) *Conn {
-	c := &Conn{socket: socket, cfg: cfg, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{})}
+	c := &Conn{socket: socket, cfg: cfg, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
 	socket.SetPongHandler(func(string) error {
 		c.heard()
 		return nil
 	})
 	socket.SetPingHandler(func(data string) error {
 		c.heard()
-		_ = socket.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(closeWait)) // a socket that fails tells the reader
+		c.say(appendFrame(nil, opPong, []byte(data))) // one that finds no room is left out: those before it say the same
 		return nil
 	})
+	socket.SetCloseHandler(c.answerClose)
 	c.heard()
 	return c
 }
@@ -77,30 +91,76 @@ func (c *Conn) over() bool { return c.finish != nil || c.why != "" }
 // ErrTimeout is what Read returns when nothing was heard in time. The caller chooses how to Finish.
 var ErrTimeout = errors.New("ws: nothing was heard in time")
 
-// Read returns the next text message. After an error there is nothing more to read. Once Finish was called, messages are
-// thrown away until the other side closes, too.
-func (c *Conn) Read() ([]byte, error) {
+// answerClose is called when the other side has closed: the writer says goodbye, too, behind the frame that it is in.
+func (c *Conn) answerClose(code int, _ string) error {
+	c.mu.Lock()
+	if c.why == "" {
+		c.why = "peer"
+	}
+	if c.finish == nil {
+		c.finish = &goodbye{code: protocol.CloseCode(code)}
+	}
+	c.mu.Unlock()
+	c.Wake()
+	return nil
+}
+
+// AllowBinary lets binary messages of at most limit bytes through. To be called by the reader.
+func (c *Conn) AllowBinary(limit int) { c.binary = limit }
+
+// Read returns the next message. After an error there is nothing more to read. Once Finish was called, messages are thrown away
+// until the other side closes, too.
+func (c *Conn) Read() (Message, error) {
 	for {
 		kind, r, err := c.socket.NextReader() // passes over what is left of the message before
 		if err != nil {
-			return nil, c.readError(err)
+			return Message{}, c.readError(err)
 		}
 		if c.ending() {
 			continue
 		}
-		if kind != websocket.TextMessage {
-			c.Finish(protocol.CloseBinary, "only text frames are understood")
+		limit := c.cfg.MessageBytes
+		switch {
+		case kind == websocket.BinaryMessage && c.binary == 0:
+			c.Finish(protocol.CloseBinary, "binary messages are not understood here")
+			continue
+		case kind == websocket.BinaryMessage:
+			limit = c.binary
+		case limit == 0:
+			c.Finish(protocol.CloseBinary, "only binary messages are understood")
 			continue
 		}
-		b, err := io.ReadAll(io.LimitReader(r, int64(c.cfg.MessageBytes)+1))
+		b, err := c.readAll(r, limit)
 		if err != nil {
-			return nil, c.readError(err)
+			return Message{}, c.readError(err)
+		}
+		if len(b) <= limit {
+			return Message{Binary: kind == websocket.BinaryMessage, Data: b}, nil
+		}
+		c.Finish(protocol.CloseTooBig, "the message is larger than "+strconv.Itoa(limit)+" bytes")
+	}
+}
+
+// readPart is how much of a message is a sign of life.
+const readPart = 64 << 10
+
+// readAll reads a message of at most limit bytes, or one byte more.
+func (c *Conn) readAll(r io.Reader, limit int) ([]byte, error) {
+	var b []byte
+	for {
+		part, err := io.ReadAll(io.LimitReader(r, int64(min(readPart, limit+1-len(b)))))
+		if err != nil {
+			return nil, err
 		}
 		c.heard()
-		if len(b) <= c.cfg.MessageBytes {
+		if b == nil {
+			b = part
+		} else {
+			b = append(b, part...)
+		}
+		if len(part) < readPart || len(b) > limit {
 			return b, nil
 		}
-		c.Finish(protocol.CloseTooBig, "the message is larger than "+strconv.Itoa(c.cfg.MessageBytes)+" bytes")
 	}
 }
 

@@ -3,6 +3,7 @@ package ws
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,8 +14,7 @@ import (
 
 // Owner is whom a door works for.
 type Owner struct {
-	// Serve is called for every WebSocket, from a goroutine of its own; the WebSocket is closed when it returns. It has to
-	// read until Read fails.
+	// Serve is what ServeHTTP gives to Upgrade, with the token of the request.
 	Serve func(c *Conn, token string)
 	// Refused is told the error code of every request that does not become a WebSocket.
 	Refused func(code string)
@@ -38,7 +38,7 @@ type Door struct {
 	shut     bool
 }
 
-// NewDoor makes a door. All functions of owner must be set.
+// NewDoor makes a door. All functions of owner must be set; Serve only for ServeHTTP.
 func NewDoor(cfg Config, owner Owner) *Door {
 	return &Door{
 		cfg: cfg, owner: owner, conns: map[*Conn]struct{}{},
@@ -51,32 +51,58 @@ func NewDoor(cfg Config, owner Owner) *Door {
 	}
 }
 
-// ServeHTTP answers GET /ws. It returns as soon as the WebSocket is open, which frees what the HTTP server holds for a request.
+// ServeHTTP answers GET /ws.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	token := Token(r)
+	d.Upgrade(w, r, func(c *Conn) { d.owner.Serve(c, token) })
+}
+
+// Upgrade makes a WebSocket of a request, or refuses it. serve is called from a goroutine of its own; the WebSocket is closed when
+// it returns, and it has to read until Read fails. Upgrade returns as soon as the WebSocket is open, which frees what the HTTP
+// server holds for a request.
+func (d *Door) Upgrade(w http.ResponseWriter, r *http.Request, serve func(*Conn)) {
 	if !originAllowed(r, d.cfg.Origins) {
 		d.refuse(w, http.StatusForbidden, forbiddenOrigin())
 		return
 	}
-	var header http.Header
-	if offered := subprotocols(r); len(offered) > 0 {
-		if !slices.Contains(offered, protocol.SubProtocol) {
-			d.refuse(w, http.StatusBadRequest, &protocol.Error{Code: protocol.Unsupported, Message: "none of the sub-protocols is " + protocol.SubProtocol, Hint: "update the older of client and server"})
-			return
-		}
-		header = http.Header{"Sec-WebSocket-Protocol": {protocol.SubProtocol}}
+	header, ok := d.choose(subprotocols(r))
+	if !ok {
+		d.refuse(w, http.StatusBadRequest, &protocol.Error{Code: protocol.Unsupported, Message: "none of the sub-protocols is " + d.cfg.Protocol, Hint: "update the older of client and server"})
+		return
 	}
 	if !d.reserve() {
 		w.Header().Set("Retry-After", "10")
 		d.refuse(w, http.StatusServiceUnavailable, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more connections", Hint: "try again later", Retryable: true})
 		return
 	}
-	token := Token(r)
 	socket, err := d.upgrader.Upgrade(w, r, header)
 	if err != nil {
 		d.release()
 		return // Upgrade has answered
 	}
-	d.open(socket, token)
+	d.open(socket, serve)
+}
+
+// choose is the answer to the sub-protocols that a client offers. One has to be chosen, or browsers hang up; where any will do, it
+// is better not the one that holds a token.
+func (d *Door) choose(offered []string) (http.Header, bool) {
+	if len(offered) == 0 {
+		return nil, true
+	}
+	chosen := offered[0]
+	for _, p := range offered {
+		if d.cfg.Protocol == "" && !strings.HasPrefix(p, protocol.TokenProtocol) {
+			chosen = p
+			break
+		}
+	}
+	if d.cfg.Protocol != "" {
+		if !slices.Contains(offered, d.cfg.Protocol) {
+			return nil, false
+		}
+		chosen = d.cfg.Protocol
+	}
+	return http.Header{"Sec-WebSocket-Protocol": {chosen}}, true
 }
 
 // reserve keeps a place for one more, which open takes or release gives back.
@@ -96,7 +122,7 @@ func (d *Door) release() {
 	d.reserved--
 }
 
-func (d *Door) open(socket *websocket.Conn, token string) {
+func (d *Door) open(socket *websocket.Conn, serve func(*Conn)) {
 	c := newConn(socket, d.cfg)
 	d.mu.Lock()
 	d.reserved--
@@ -112,7 +138,7 @@ func (d *Door) open(socket *websocket.Conn, token string) {
 	go func() { // Close waits for it
 		defer d.serving.Done()
 		go c.write() // c.close waits for it
-		d.owner.Serve(c, token)
+		serve(c)
 		why := c.close()
 		d.mu.Lock()
 		delete(d.conns, c)

@@ -10,24 +10,74 @@ import (
 // keptBuffer is the largest write buffer that is kept for the next frame.
 const keptBuffer = 8 << 10
 
-// Say sends a frame ahead of those of the source. It says false if too many wait already; only pongs ever come to that.
-func (c *Conn) Say(frame []byte) bool {
+// writeBytes is about how much is written at once: enough to share the cost of a system call, little enough that what is more
+// urgent does not wait long.
+const writeBytes = 16 << 10
+
+// writePart is how much of a large frame is written before the other side gets another Timeout for the rest.
+const writePart = 64 << 10
+
+// Say sends a text message ahead of those of the source. It says false if too many wait already; only pongs ever come to that.
+func (c *Conn) Say(text []byte) bool { return c.say(appendFrame(nil, opText, text)) }
+
+func (c *Conn) say(f Frame) bool {
 	c.mu.Lock()
 	full := len(c.aside) >= maxAside
 	if !full {
-		c.aside = append(c.aside, frame)
+		c.aside = append(c.aside, f)
 	}
 	c.mu.Unlock()
 	c.Wake()
 	return !full
 }
 
-// From sets where frames come from: next appends the next one to dst, or says false. It is called from the writer's goroutine.
+// From sets where text messages come from: next appends the next one to dst, or says false. It is called from the writer's
+// goroutine.
 func (c *Conn) From(next func(dst []byte) ([]byte, bool)) {
 	c.mu.Lock()
 	c.source = next
 	c.mu.Unlock()
 	c.Wake()
+}
+
+// Send queues a frame behind all others, text messages included. Look at Buffered: the queue has no end of its own. While the
+// Conn is busy, frames are gathered for Config.Gather and written together.
+func (c *Conn) Send(f Frame) {
+	c.mu.Lock()
+	wake := false
+	if !c.over() {
+		c.pending.push(f)
+		wake = c.queued(len(f))
+	}
+	c.mu.Unlock()
+	if wake {
+		c.Wake()
+	}
+}
+
+// queued notes that so many bytes were put into pending, and says whether the writer has to be woken. mu is held.
+func (c *Conn) queued(bytes int) (wake bool) {
+	c.buffered += bytes
+	before := c.pending.bytes - bytes
+	if before == 0 {
+		c.since = time.Now()
+	}
+	return before == 0 || before < writeBytes && c.pending.bytes >= writeBytes
+}
+
+// Buffered is the number of bytes given to Send and not yet written.
+func (c *Conn) Buffered() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buffered
+}
+
+// Forget drops what Send has queued and the writer has not begun with.
+func (c *Conn) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.buffered -= c.pending.bytes
+	c.pending = queue{}
 }
 
 // Wake says that the source may have something.
@@ -42,58 +92,136 @@ func (c *Conn) write() {
 	defer close(c.written)
 	ping := time.NewTicker(c.cfg.Heartbeat)
 	defer ping.Stop()
+	gather := time.NewTimer(time.Hour)
+	defer gather.Stop()
+	w := writer{conn: c}
 	for {
-		if !c.flush() {
+		wait, ok := w.flush()
+		if !ok {
 			return
+		}
+		if wait > 0 {
+			gather.Reset(wait)
 		}
 		select {
 		case <-c.wake:
+		case <-gather.C:
 		case <-ping.C:
-			if c.socket.WriteControl(websocket.PingMessage, nil, c.deadline()) != nil {
-				c.Interrupt()
+			if !w.beat() {
 				return
 			}
 		case <-c.reading:
-			c.flush()
+			w.flush()
 			return
 		}
+	}
+}
+
+// writer is what the writing goroutine owns.
+type writer struct {
+	conn *Conn
+	out  outgoing  // taken from conn.pending
+	last time.Time // of out
+	text []byte    // one message
+	buf  []byte    // frames to be written at once
+}
+
+func (w *writer) beat() bool {
+	w.buf = append(append(w.buf[:0], opPing, 0), w.conn.cfg.Beat...)
+	return w.put(w.buf)
+}
+
+// flush writes what there is, and the close frame if it is time for it. It says whether more may be written, and how long what is
+// queued still waits for company.
+func (w *writer) flush() (wait time.Duration, ok bool) {
+	for {
+		end, more, ok := w.texts()
+		switch {
+		case !ok:
+			return 0, false
+		case more:
+			continue
+		}
+		b, wait := w.next(end != nil)
+		switch {
+		case b != nil:
+			if !w.put(b) {
+				return 0, false
+			}
+			w.conn.left(len(b))
+		case end != nil:
+			w.conn.writeClose(*end)
+			return 0, false
+		default:
+			return wait, true
+		}
+	}
+}
+
+// texts writes what goes first, some at a time; more says that there may be more of it.
+func (w *writer) texts() (end *goodbye, more, ok bool) {
+	aside, source, end := w.conn.state()
+	w.buf = w.buf[:0]
+	for _, frame := range aside {
+		w.buf = append(w.buf, frame...)
+	}
+	for more = source != nil; more && len(w.buf) < writeBytes; {
+		if w.text, more = source(w.text[:0]); more {
+			w.buf = appendFrame(w.buf, opText, w.text)
+		}
+	}
+	ok = len(w.buf) == 0 || w.put(w.buf)
+	if cap(w.buf) > keptBuffer {
+		w.buf = nil
+	}
+	if cap(w.text) > keptBuffer {
+		w.text = nil
+	}
+	return end, more, ok
+}
+
+// next is what is to be written of the frames that were sent, or how long they still wait. At the end they do not.
+func (w *writer) next(ending bool) (b []byte, wait time.Duration) {
+	if b := w.out.take(writeBytes); b != nil {
+		return b, 0
+	}
+	c := w.conn
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending.bytes == 0 {
+		return nil, 0
+	}
+	// Idle: nothing was written for two periods, so company is not to be expected.
+	busy := c.since.Sub(w.last) < 2*c.cfg.Gather
+	if wait := c.since.Add(c.cfg.Gather).Sub(now); busy && wait > 0 && c.pending.bytes < writeBytes && !ending {
+		return nil, wait
+	}
+	free := w.out.emptied()
+	w.out = outgoing{queue: c.pending}
+	c.pending = free
+	w.last = now
+	return w.out.take(writeBytes), 0
+}
+
+// left notes that so much of what was sent has left.
+func (c *Conn) left(bytes int) {
+	c.mu.Lock()
+	before := c.buffered
+	c.buffered -= bytes
+	var drained func()
+	if w := c.wire; w != nil && before > w.threshold && c.buffered <= w.threshold {
+		drained = w.drained
+	}
+	c.mu.Unlock()
+	if drained != nil {
+		drained()
 	}
 }
 
 func (c *Conn) deadline() time.Time { return time.Now().Add(c.cfg.Timeout) }
 
-// flush writes what there is, and the close frame if it is time for it. It says whether more may be written.
-func (c *Conn) flush() bool {
-	var buf []byte
-	for {
-		aside, source, end := c.state()
-		for _, frame := range aside {
-			if !c.writeText(frame) {
-				return false
-			}
-		}
-		var ok bool
-		if source != nil {
-			buf, ok = source(buf[:0])
-		}
-		if ok && !c.writeText(buf) {
-			return false
-		}
-		if cap(buf) > keptBuffer {
-			buf = nil
-		}
-		if ok {
-			continue
-		}
-		if end != nil {
-			c.writeClose(*end)
-			return false
-		}
-		return true
-	}
-}
-
-func (c *Conn) state() ([][]byte, func([]byte) ([]byte, bool), *goodbye) {
+func (c *Conn) state() ([]Frame, func([]byte) ([]byte, bool), *goodbye) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	aside := c.aside
@@ -101,12 +229,19 @@ func (c *Conn) state() ([][]byte, func([]byte) ([]byte, bool), *goodbye) {
 	return aside, c.source, c.finish
 }
 
-func (c *Conn) writeText(frame []byte) bool {
-	_ = c.socket.SetWriteDeadline(c.deadline()) // gorilla's never fails
-	if err := c.socket.WriteMessage(websocket.TextMessage, frame); err != nil {
-		c.ended("lost")
-		c.Interrupt() // the reader ends it
-		return false
+// put writes frames, past gorilla, which would make a system call of each. A close frame of gorilla's comes between two calls
+// of Write, and so between two frames or before the end.
+func (w *writer) put(b []byte) bool {
+	socket := w.conn.socket.NetConn()
+	for len(b) > 0 {
+		part := b[:min(len(b), writePart)]
+		b = b[len(part):]
+		_ = socket.SetWriteDeadline(w.conn.deadline()) // one that is closed fails at the write
+		if _, err := socket.Write(part); err != nil {
+			w.conn.ended("lost")
+			w.conn.Interrupt() // the reader ends it
+			return false
+		}
 	}
 	return true
 }

@@ -57,12 +57,12 @@ func dial(t *testing.T, url string) *websocket.Conn {
 // echo says everything back, and "bye" is its end.
 func echo(c *Conn, _ string) {
 	for {
-		b, err := c.Read()
+		m, err := c.Read()
 		if err != nil {
 			return
 		}
-		c.Say(b)
-		if string(b) == "bye" {
+		c.Say(m.Data)
+		if string(m.Data) == "bye" {
 			c.Finish(4321, "bye")
 		}
 	}

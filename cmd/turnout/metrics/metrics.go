@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/turnout-rtc/turnout/cmd/turnout/front"
+	"github.com/turnout-rtc/turnout/datachannel/store"
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling"
 	"github.com/turnout-rtc/turnout/turn"
@@ -25,6 +26,7 @@ type Snapshot struct {
 	Media        sfu.Stats
 	Signaling    signaling.Stats
 	TURN         turn.Stats
+	Store        store.Stats
 	Front        front.Stats
 	CertNotAfter int64 // of the certificate of HTTPS, Unix seconds; 0 without one
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -71,7 +72,9 @@ func TestEveryCounterOfEveryPlaneIsShown(t *testing.T) {
 		const mark = 4711
 		switch field.Kind() {
 		case reflect.Int, reflect.Int64:
-			field.SetInt(mark)
+			if field.SetInt(mark); field.Type() == reflect.TypeFor[time.Duration]() {
+				field.SetInt(int64(mark * time.Second))
+			}
 		case reflect.Uint64:
 			field.SetUint(mark)
 		case reflect.Map:

@@ -34,7 +34,7 @@ const lockTimeout = time.Second
 func Open(path string) (*Store, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use: another turnout runs with this data directory; stop it or use another directory", path)
+		return nil, fmt.Errorf("%s is in use: another turnout runs with this data directory; stop it, or use another directory", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
