@@ -65,6 +65,8 @@ type Host interface {
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
 	Share
+	// ICE is "lite" or "full", and why.
+	ICE() (mode, because string)
 	// Dropped adds what the host itself dropped, by reason, to all.
 	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.

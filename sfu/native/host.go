@@ -26,6 +26,16 @@ const maxSockets = 8
 // receive at the same moment.
 const sparePorters = 32
 
+// ICE is which of both ends sends connectivity checks.
+type ICE string
+
+// Values of Config.ICE. Nothing is Auto.
+const (
+	Auto ICE = "auto" // Lite if clients can reach us, as far as our addresses tell, else Full
+	Lite ICE = "lite" // the client
+	Full ICE = "full" // both: for a server behind a NAT
+)
+
 // Config of a Host.
 type Config struct {
 	UDP    string           // host:port; no host or an unspecified one means all addresses of this machine
@@ -34,6 +44,8 @@ type Config struct {
 	Shared []netip.AddrPort // TCP addresses where somebody else listens and hands connections to AdoptTCP
 	Slots  int              // of one peer at most
 	Bytes  int              // of an offer at most
+	ICE    ICE
+	STUN   []string // servers, as host or host:port, that tell Full its public addresses
 
 	Orientation bool   // publishers may leave it to the receivers to turn pictures
 	Bandwidth   uint64 // bits per second that a publisher without transport-wide feedback is told to send at most
@@ -45,6 +57,8 @@ var _ link.Host = (*Host)(nil)
 type Host struct {
 	// Set at construction, never changed.
 	server  *lite.Server
+	ice     ICE
+	because string // it is ice
 	porters chan *porter
 	closing chan struct{} // closed by Close
 	ticked  chan struct{} // closed when tick has ended
@@ -95,6 +109,12 @@ func Open(c Config) (*Host, error) {
 			cfg.Advertise = append(cfg.Advertise, answer.Candidate{Protocol: "tcp", Addr: netip.AddrPortFrom(public, shared.Port())})
 		}
 	}
+	own, err := lite.Addresses(cfg.UDP)
+	if err != nil {
+		return nil, err
+	}
+	h.ice, h.because = choose(c, own)
+	cfg.Full, cfg.STUN = h.ice == Full, c.STUN
 	server, err := lite.Open(cfg)
 	if err != nil {
 		return nil, err
@@ -132,6 +152,9 @@ func (h *Host) Advertised() []link.Address {
 	}
 	return all
 }
+
+// ICE is "lite" or "full", and why.
+func (h *Host) ICE() (mode, because string) { return string(h.ice), h.because }
 
 // Foreign has adopt take what arrives on the UDP sockets for a STUN and TURN server, each socket's as a connection of its own.
 func (h *Host) Foreign(adopt func(net.PacketConn) error) error {

@@ -91,8 +91,10 @@ func (p *Peer) Answer(_ context.Context, offer string, slots []link.Slot) (strin
 	return sdp, senders, nil
 }
 
-// AddCandidate needs nothing: the client's checks tell where it is.
-func (p *Peer) AddCandidate(string, string, uint16, string) error { return nil }
+// AddCandidate takes a candidate of the client's. All m-lines share one transport, so it does not matter whose it is.
+func (p *Peer) AddCandidate(candidate, _ string, _ uint16, ufrag string) error {
+	return p.transport.AddCandidate(candidate, ufrag)
+}
 
 // Close ends the connection. Its goroutines end with the host's at the latest.
 func (p *Peer) Close() error {
