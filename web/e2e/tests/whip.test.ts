@@ -50,27 +50,44 @@ test('aiortc, which knows only one SRTP profile, publishes by WHIP and plays by 
   await ada.withTiles(['Ada', 'aio']); // not the player
 });
 
-test('a page plays by WHEP with fetch and an RTCPeerConnection', async () => {
-  await start('gstreamer_client.py', ['publish', 'green', '660'], '/whip/studio', 'gst');
-  await ada.sees('gst', 'green');
-  const token = await tokenOf(server, 'studio', 'page');
-  const location = await ada.page.evaluate(playByWHEP, { url: `${server.url}/whep/studio/gst`, token });
-  await eventually('the page plays green', 20_000, async () => {
+test('a page publishes by WHIP in two layers and plays by WHEP, with fetch and an RTCPeerConnection', async () => {
+  const publishing = await ada.page.evaluate(callByHTTP, {
+    url: `${server.url}/whip/studio`,
+    token: await tokenOf(server, 'studio', 'page'),
+    publish: true,
+  });
+  await ada.sees('page', 'red');
+  const playing = await ada.page.evaluate(callByHTTP, {
+    url: `${server.url}/whep/studio/page`,
+    token: await tokenOf(server, 'studio', 'player'),
+    publish: false,
+  });
+  await eventually('the page plays red', 20_000, async () => {
     const seen = await ada.page.evaluate(lookAtPlayer, null);
     const [r, g, b] = seen.rgb;
-    return seen.frames > 5 && g > 80 && r < 100 && b < 100 ? true : JSON.stringify(seen);
+    return seen.frames > 5 && r > 120 && g < 100 && b < 100 ? true : JSON.stringify(seen);
   });
-  const status = await ada.page.evaluate(async (url) => (await fetch(url, { method: 'DELETE' })).status, location);
-  expect(status).toBe(200);
+  for (const location of [playing, publishing]) {
+    expect(await ada.page.evaluate(async (url) => (await fetch(url, { method: 'DELETE' })).status, location)).toBe(200);
+  }
+  await ada.withTiles(['Ada']);
 });
 
 // The functions below run in the page.
 
-async function playByWHEP({ url, token }: { url: string; token: string }): Promise<string> {
+async function callByHTTP({ url, token, publish }: { url: string; token: string; publish: boolean }): Promise<string> {
   const pc = new RTCPeerConnection();
   const stream = new MediaStream();
-  pc.ontrack = ({ track }) => stream.addTrack(track);
-  for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
+  if (publish) {
+    const camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+    for (const track of camera.getTracks()) {
+      const sendEncodings = track.kind === 'video' ? [{ rid: 'q', scaleResolutionDownBy: 2 }, { rid: 'f' }] : [];
+      pc.addTransceiver(track, { direction: 'sendonly', sendEncodings });
+    }
+  } else {
+    pc.ontrack = ({ track }) => stream.addTrack(track);
+    for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
+  }
   await pc.setLocalDescription();
   const response = await fetch(url, {
     method: 'POST',
@@ -78,13 +95,17 @@ async function playByWHEP({ url, token }: { url: string; token: string }): Promi
     body: pc.localDescription?.sdp ?? '',
   });
   if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`);
-  await pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });
-  const video = document.createElement('video');
-  video.id = 'player';
-  video.muted = true;
-  video.srcObject = stream;
-  document.body.append(video);
-  void video.play();
+  const answer = await response.text();
+  if (publish && !answer.includes('a=simulcast:recv q;f')) throw new Error(`no simulcast in ${answer}`);
+  await pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  if (!publish) {
+    const video = document.createElement('video');
+    video.id = 'player';
+    video.muted = true;
+    video.srcObject = stream;
+    document.body.append(video);
+    void video.play();
+  }
   return new URL(response.headers.get('Location') ?? '', url).href;
 }
 
