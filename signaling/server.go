@@ -38,11 +38,12 @@ type Server struct {
 	version string
 	log     *slog.Logger
 
-	door     *ws.Door
-	rooms    rooms
-	sessions sessions
-	count    counters
-	draining atomic.Bool
+	door      *ws.Door
+	documents documentDoors
+	rooms     rooms
+	sessions  sessions
+	count     counters
+	draining  atomic.Bool
 }
 
 // New makes a server that is ready to be registered. version is what clients are told.
@@ -58,19 +59,24 @@ func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, 
 	s := &Server{cfg: cfg, keys: keys, planes: planes, version: version, log: log}
 	s.sessions = sessions{max: cfg.MaxSessions, byID: map[string]inRoom{}}
 	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
+	s.openDocumentDoors()
 	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
 	return s, nil
 }
 
-// Register adds /ws and /api/session (docs/reference/signaling.md).
+// Register adds /ws and /api/session (docs/reference/signaling.md), and the doors of docs/reference/documents.md.
 func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle("GET /ws", s.door)
+	mux.Handle("GET /y/{room}/{doc...}", s.yDoor())
+	mux.Handle("GET /hocuspocus/{room}", s.hocuspocusDoor())
 	mux.Handle("POST /api/session", s.door.SetCookie(func(signed string) (time.Time, error) {
-		t, err := s.keys.Verify(time.Now(), signed)
+		t, err := s.verify(signed)
 		return t.Expires, err
 	}))
 	mux.Handle("DELETE /api/session", s.door.ClearCookie())
 }
+
+func (s *Server) verify(signed string) (auth.Token, error) { return s.keys.Verify(time.Now(), signed) }
 
 // Drain refuses new participants, tells the present ones that the server stops, waits until they have left or ctx is done,
 // and then says goodbye to the rest.
@@ -88,6 +94,7 @@ func (s *Server) Drain(ctx context.Context) {
 		l.post(stop{})
 	}
 	s.rooms.running.Wait()
+	s.documents.close()
 	s.door.Close()
 }
 
@@ -97,7 +104,8 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Stats are counters since the start, safe to read at any time.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len()),
+		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len() + s.documents.len()),
+		Visits: s.count.visits.Load(), Visited: s.count.visited.Load(),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
 		Data: s.count.data.plus(s.rooms.all(false)),
@@ -111,5 +119,6 @@ func (s *Server) Close() {
 		l.post(stop{})
 	}
 	s.rooms.running.Wait()
+	s.documents.close()
 	s.door.Close()
 }
