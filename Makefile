@@ -45,13 +45,18 @@ e2e: build ## calls in real browsers, in a network namespace of their own
 bench: ## benchmarks (BENCH=regexp chooses)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+.PHONY: bench-turn
+bench-turn: ## what relaying costs beside coturn, which it installs (ARGS="-rounds 9" adds flags)
+	@.ci/install-test-deps coturn:turnserver
+	@go run ./turn/bench $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # ---- parts of the above ----
 

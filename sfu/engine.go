@@ -30,7 +30,7 @@ type Engine struct {
 }
 
 // New opens the sockets of cfg. An address in use or not ours is an error that names it.
-func New(cfg Config, log *slog.Logger) (*Engine, error) {
+func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -39,8 +39,14 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	var more extras
+	for _, o := range options {
+		o(&more)
+	}
 	host, err := native.Open(native.Config{
-		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
+		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
 	})
 	if err != nil {
 		return nil, err
@@ -56,6 +62,9 @@ func (e *Engine) Advertised() []Advertised {
 	}
 	return all
 }
+
+// ICE is ICELite or ICEFull, and why.
+func (e *Engine) ICE() (mode, because string) { return e.host.ICE() }
 
 // Advertised is one address under which media can reach the engine.
 type Advertised struct {

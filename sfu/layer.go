@@ -129,7 +129,7 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 		return
 	}
 	if clock := l.clock.Load(); clock != nil {
-		in.Clock = *clock
+		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
 	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
 	if l.ring != nil {
@@ -190,6 +190,10 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
+	if l.arrived.losses.GaveUp() && l.current { // a decoder cannot go on without them
+		l.publisher.router.engine.counters.gaveUp.Add(1)
+		l.requestKeyFrame()
+	}
 	if !l.arrived.losses.Pending() {
 		return
 	}
@@ -197,7 +201,8 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.pairs = receive.Pairs(l.arrived.asked, l.arrived.pairs[:0])
-	if err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+	if roundTrip, err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+		l.arrived.losses.RoundTrip = roundTrip
 		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.arrived.asked)))
 	}
 }
@@ -209,7 +214,7 @@ func (l *layer) format() forward.Format {
 		Group:        l.group,
 		Codec:        l.source.codec,
 		ClockRate:    l.source.negotiated.ClockRate,
-		AudioLevelID: l.stream.AudioLevelID,
+		Extensions:   l.stream.Extensions,
 		DescriptorID: l.stream.DescriptorID,
 		Ring:         l.ring,
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
+	"github.com/turnout-rtc/turnout/signaling/visit"
+	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
@@ -29,16 +31,15 @@ type Config struct {
 	QueueBytes    int           `yaml:"queue_bytes" default:"4194304" help:"Unacknowledged bytes kept for one participant."`
 	MaxSessions   int           `yaml:"max_sessions" default:"10000" help:"Participants of the whole server."`
 
-	MaxParticipants   int           `yaml:"max_participants" default:"500" help:"Participants of one room."`
-	MaxPublications   int           `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
-	Duplicate         string        `yaml:"duplicate" default:"replace" enum:"replace,reject" help:"What happens when an identity joins twice."`
-	EmptyTimeout      time.Duration `yaml:"empty_timeout" default:"30s" help:"Time an empty room is kept."`
-	MaxVisits         int           `yaml:"max_visits" default:"5000" help:"Connections of y-websocket clients to the whole server, and as many of Hocuspocus clients."`
-	MaxRoomVisits     int           `yaml:"max_room_visits" default:"500" help:"Connections of both to one room."`
-	MaxIdentityVisits int           `yaml:"max_identity_visits" default:"100" help:"Connections of both to one room, of one identity."`
+	MaxParticipants int           `yaml:"max_participants" default:"500" help:"Participants of one room."`
+	MaxPublications int           `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
+	Duplicate       string        `yaml:"duplicate" default:"replace" enum:"replace,reject" help:"What happens when an identity joins twice."`
+	EmptyTimeout    time.Duration `yaml:"empty_timeout" default:"30s" help:"Time an empty room is kept."`
+	AudioSlots      int           `yaml:"audio_slots" default:"3" help:"Audio slots of the first offer."`
+	VideoSlots      int           `yaml:"video_slots" default:"6" help:"Video slots of the first offer."`
 
-	AudioSlots int `yaml:"audio_slots" default:"3" help:"Audio slots of the first offer."`
-	VideoSlots int `yaml:"video_slots" default:"6" help:"Video slots of the first offer."`
+	Visits visit.Config `yaml:"visits" embed:"" prefix:"visits-"`
+	WHIP   whip.Config  `yaml:"whip" embed:"" prefix:"whip-"`
 }
 
 // withDefaults sets what is zero.
@@ -60,12 +61,12 @@ func (c Config) withDefaults() Config {
 	}{
 		{&c.MessageBytes, 256 << 10}, {&c.Rate, 50}, {&c.Burst, 200}, {&c.QueueMessages, 1024}, {&c.QueueBytes, 4 << 20},
 		{&c.MaxSessions, 10000}, {&c.MaxParticipants, 500}, {&c.MaxPublications, 16}, {&c.AudioSlots, 3}, {&c.VideoSlots, 6},
-		{&c.MaxVisits, 5000}, {&c.MaxRoomVisits, 500}, {&c.MaxIdentityVisits, 100},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
 	}
+	c.Visits, c.WHIP = c.Visits.WithDefaults(), c.WHIP.WithDefaults()
 	if c.Duplicate == "" {
 		c.Duplicate = string(room.Replace)
 	}
@@ -96,12 +97,17 @@ func (c Config) Validate() error {
 		{"message_bytes", int64(c.MessageBytes), 4096}, {"rate", int64(c.Rate), 1}, {"burst", int64(c.Burst), 1},
 		{"queue_messages", int64(c.QueueMessages), 1}, {"queue_bytes", int64(c.QueueBytes), 1}, {"max_sessions", int64(c.MaxSessions), 1},
 		{"max_participants", int64(c.MaxParticipants), 1}, {"max_publications", int64(c.MaxPublications), 1},
-		{"max_visits", int64(c.MaxVisits), 1}, {"max_room_visits", int64(c.MaxRoomVisits), 1}, {"max_identity_visits", int64(c.MaxIdentityVisits), 1},
 		{"audio_slots", int64(c.AudioSlots), 0}, {"video_slots", int64(c.VideoSlots), 0},
 	} {
 		if l.value < l.least {
 			return fmt.Errorf("signaling.%s: %d is too small", l.name, l.value)
 		}
+	}
+	if err := c.Visits.Validate(); err != nil {
+		return err
+	}
+	if err := c.WHIP.Validate(); err != nil {
+		return fmt.Errorf("signaling.%w", err)
 	}
 	if c.Timeout <= c.Heartbeat {
 		return fmt.Errorf("signaling.timeout: %v must be longer than signaling.heartbeat, %v", c.Timeout, c.Heartbeat)
@@ -136,5 +142,6 @@ type Stats struct {
 	Closed         map[string]uint64 // WebSockets closed, by close code; "peer" and "lost" if not by us
 	Messages       uint64            // received
 
+	WHIP whip.Stats
 	Data datachannel.Stats // of all rooms together
 }

@@ -36,9 +36,9 @@ func (l *loop) letIn(v *visitor) error {
 		}
 	}
 	switch cfg := l.srv.cfg; {
-	case len(l.visitors) >= cfg.MaxRoomVisits:
+	case len(l.visitors) >= cfg.Visits.MaxRoom:
 		return &protocol.Error{Code: protocol.RoomFull, Message: "the room has no place for more connections to documents", Hint: "try again later", Retryable: true}
-	case same >= cfg.MaxIdentityVisits:
+	case same >= cfg.Visits.MaxIdentity:
 		return &protocol.Error{Code: protocol.RoomFull, Message: "you have too many connections to documents", Hint: "close some of them", Retryable: true}
 	}
 	l.visitors[v] = struct{}{}
@@ -128,7 +128,7 @@ func (s *Server) openDocumentDoors() {
 	owner := ws.Owner{Refused: s.count.refused.add, Closed: s.count.closed.add}
 	data := s.planes.Data.WithDefaults()
 	cfg := ws.Config{
-		Origins: s.cfg.Origins, Heartbeat: s.cfg.Heartbeat, Timeout: s.cfg.Timeout, MaxConns: s.cfg.MaxVisits,
+		Origins: s.cfg.Origins, Heartbeat: s.cfg.Heartbeat, Timeout: s.cfg.Timeout, MaxConns: s.cfg.Visits.Max,
 		BinaryBytes: data.MessageBytes + visitMessage, TooBig: visit.CloseTooLarge, Gather: data.Gather,
 	}
 	cfg.Beat = yws.Beat()

@@ -17,6 +17,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling/auth"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
+	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 	"github.com/turnout-rtc/turnout/turn"
 )
@@ -40,6 +41,7 @@ type Server struct {
 
 	door      *ws.Door
 	documents documentDoors
+	whip      *whip.Door
 	rooms     rooms
 	sessions  sessions
 	count     counters
@@ -61,10 +63,12 @@ func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, 
 	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
 	s.openDocumentDoors()
 	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
+	s.whip = whip.NewDoor(cfg.WHIP, doorway{srv: s})
 	return s, nil
 }
 
-// Register adds /ws and /api/session (docs/reference/signaling.md), and the doors of docs/reference/documents.md.
+// Register adds /ws and /api/session (docs/reference/signaling.md), /whip and /whep (docs/reference/whip.md), and the doors of
+// docs/reference/documents.md.
 func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle("GET /ws", s.door)
 	mux.Handle("GET /y/{room}/{doc...}", s.yDoor())
@@ -74,6 +78,7 @@ func (s *Server) Register(mux *http.ServeMux) {
 		return t.Expires, err
 	}))
 	mux.Handle("DELETE /api/session", s.door.ClearCookie())
+	s.whip.Register(mux)
 }
 
 func (s *Server) verify(signed string) (auth.Token, error) { return s.keys.Verify(time.Now(), signed) }
@@ -96,6 +101,7 @@ func (s *Server) Drain(ctx context.Context) {
 	s.rooms.running.Wait()
 	s.documents.close()
 	s.door.Close()
+	s.whip.Close()
 }
 
 // Draining says whether Drain has begun; /readyz answers 503 then.
@@ -108,6 +114,7 @@ func (s *Server) Stats() Stats {
 		Visits: s.count.visits.Load(), Visited: s.count.visited.Load(),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
+		WHIP: s.whip.Stats(),
 		Data: s.count.data.plus(s.rooms.all(false)),
 	}
 }
@@ -121,4 +128,5 @@ func (s *Server) Close() {
 	s.rooms.running.Wait()
 	s.documents.close()
 	s.door.Close()
+	s.whip.Close()
 }

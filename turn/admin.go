@@ -101,8 +101,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.Close()
 }
 
-// Reload puts another configuration into force: secrets, ttl, whom to relay to, public addresses, limits and certificate
-// files. What is listened on, the realm and the relay ports stay as they are until a restart. On error nothing has changed.
+// Reload puts another configuration into force: secrets, ttl, whom to relay to, public addresses and limits.
+// What is listened on, the realm and the relay ports stay as they are until a restart. On error nothing has changed.
 func (s *Server) Reload(cfg Config) error {
 	next, err := cfg.parse()
 	if err != nil {
@@ -111,13 +111,6 @@ func (s *Server) Reload(cfg Config) error {
 	s.reloadMu.Lock()
 	defer s.reloadMu.Unlock()
 	old := s.settings.Load()
-	if next.TLS.Cert != "" && (next.TLS.Cert != old.TLS.Cert || next.TLS.Key != old.TLS.Key) {
-		files, err := loadCert(next.TLS.Cert, next.TLS.Key, s.log)
-		if err != nil {
-			return err
-		}
-		s.cert.Store(files)
-	}
 	next.Realm, next.UDP, next.TCP, next.TLS.Listen = old.Realm, old.UDP, old.TCP, old.TLS.Listen
 	next.Relay.MinPort, next.Relay.MaxPort, next.Relay.Sockets = old.Relay.MinPort, old.Relay.MaxPort, old.Relay.Sockets
 	if next.Limits.Challenges != old.Limits.Challenges {

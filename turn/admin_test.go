@@ -179,6 +179,9 @@ func TestAdoptedConnectionsAreServed(t *testing.T) {
 	if m := (&raw{t: t, conn: client, readTimeout: 5 * time.Second}).bare(stun.MethodBinding); code(m) != 0 {
 		t.Error(m)
 	}
+	if st := s.Stats(); st.Handshakes["ok"] != 1 || st.Handshakes["failed"] != 0 {
+		t.Errorf("handshakes %v", st.Handshakes)
+	}
 	_ = client.Close()
 	a, b := net.Pipe()
 	if err := s.Adopt(a, false); err == nil {

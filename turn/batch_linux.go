@@ -218,10 +218,7 @@ func (t *batchTransport) pump(fd int) {
 		t.flushDown()
 	}
 	first := d.used
-	for i := range pumpSize {
-		d.msgs.buffer(i, d.bufs[first+i][frame.Headroom:frame.Headroom+relayMTU])
-	}
-	r, n := t.receiveFrom(fd)
+	r, n := t.receiveFrom(fd, d.bufs[first:first+pumpSize])
 	now := time.Now()
 	relayed, size := 0, 0
 	for i := range n {
@@ -239,15 +236,30 @@ func (t *batchTransport) pump(fd int) {
 	}
 }
 
-// receiveFrom receives what one relay's socket has, if it is still open.
-func (t *batchTransport) receiveFrom(fd int) (r *relay, n int) {
+// receiveFrom receives what one relay's socket has, if it is still open. Most have one datagram at a time, and looking in vain
+// for a second costs half as much as the first. So one is asked for alone. If the poller names the relay again before it has
+// run out of work, there are more, and each time twice as many are asked for.
+func (t *batchTransport) receiveFrom(fd int, bufs [][relayBuf]byte) (r *relay, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.relays[fd]
 	if o == nil {
 		return nil, 0
 	}
-	return o.relay, t.down.msgs.receive(fd, pumpSize)
+	want := 1
+	if o.idle == t.poll.idle {
+		want = min(2*o.want, pumpSize)
+	}
+	o.want, o.idle = want, t.poll.idle
+	for i := range want {
+		t.down.msgs.buffer(i, bufs[i][frame.Headroom:frame.Headroom+relayMTU])
+	}
+	if want == 1 {
+		n = t.down.msgs.receiveOne(fd)
+	} else {
+		n = t.down.msgs.receive(fd, want)
+	}
+	return o.relay, n
 }
 
 // pumpSize is how many datagrams are taken from one relay before the next has its turn.

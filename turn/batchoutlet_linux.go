@@ -13,6 +13,8 @@ type batchOutlet struct {
 	fd     int    // Guarded by t.mu: valid while not closed
 	closed bool   // Guarded by t.mu.
 	relay  *relay // Guarded by t.mu.
+	want   int    // Guarded by t.mu: how many datagrams were asked for last
+	idle   uint64 // Guarded by t.mu: the poller's idle at that time
 	done   chan struct{}
 }
 

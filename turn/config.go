@@ -33,8 +33,6 @@ type Config struct {
 // TLS is where and as whom the server speaks TURN over TLS.
 type TLS struct {
 	Listen string `yaml:"listen" help:"Address for TURN over TLS, such as :5349; empty turns it off."`
-	Cert   string `yaml:"cert" help:"PEM file of the certificate chain; read again when it changes."`
-	Key    string `yaml:"key" help:"PEM file of the private key."`
 	Domain string `yaml:"domain" help:"Host name of the certificate, put into the turns: URLs."`
 }
 
@@ -200,9 +198,6 @@ func (s *settings) checkListen() error {
 		if _, err := hostPort(l.addr); err != nil {
 			return fmt.Errorf("%s %q: give ip:port, or :port for every address: %w", l.name, l.addr, err)
 		}
-	}
-	if (s.TLS.Cert == "") != (s.TLS.Key == "") {
-		return errors.New("turn.tls: cert and key belong together, give both")
 	}
 	if strings.ContainsAny(s.TLS.Domain, ":/ ?") {
 		return fmt.Errorf("turn.tls.domain %q: give a host name", s.TLS.Domain)

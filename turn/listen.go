@@ -9,12 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 var (
 	errNoAddress = errors.New("this machine has no address of that kind")
-	errNoCert    = errors.New("TLS needs a certificate: set turn.tls.cert and turn.tls.key")
+	errNoCert    = errors.New("TURN over TLS needs a certificate: set domain, tls.cert and tls.key, or tls.self_signed")
 )
 
 // portTries is how often another port is tried when port 0 was asked for and the one found is taken at another address.
@@ -111,7 +110,7 @@ func (s *Server) followUDP() error {
 	all := slices.Clone(s.listening)
 	s.mu.Unlock()
 	for _, l := range all {
-		if l.kind == kindUDP && l.at.Addr().IsUnspecified() {
+		if l.kind == kindUDP && !l.shared && l.at.Addr().IsUnspecified() {
 			errs = append(errs, s.follow(l.at))
 		}
 	}
@@ -150,25 +149,10 @@ func (s *Server) follow(host netip.AddrPort) error {
 func (s *Server) openTCP(host netip.AddrPort) error { return s.openStream(host, kindTCP, nil) }
 
 func (s *Server) openTLS(host netip.AddrPort) error {
-	cfg := s.settings.Load()
 	if s.getCert == nil {
-		if cfg.TLS.Cert == "" {
-			return errNoCert
-		}
-		files, err := loadCert(cfg.TLS.Cert, cfg.TLS.Key, s.log)
-		if err != nil {
-			return err
-		}
-		s.cert.Store(files)
+		return errNoCert
 	}
-	return s.openStream(host, kindTLS, &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12})
-}
-
-func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if s.getCert != nil {
-		return s.getCert(hello)
-	}
-	return s.cert.Load().get(time.Now()), nil
+	return s.openStream(host, kindTLS, &tls.Config{GetCertificate: s.getCert, MinVersion: tls.VersionTLS12})
 }
 
 // openStream accepts connections at host.

@@ -57,6 +57,18 @@ func (m *messages) receive(fd, limit int) int {
 	return int(n)
 }
 
+// receiveOne is receive for one datagram, which costs less than a batch of one: no message header crosses into the kernel.
+func (m *messages) receiveOne(fd int) int {
+	size := uint32(unix.SizeofSockaddrInet6)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(m.iov[0].Base)), uintptr(m.iov[0].Len),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&m.name[0])), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0
+	}
+	m.hdr[0].n = uint32(n) //nolint:gosec // at most the buffer's length
+	return 1
+}
+
 // buffer says where datagram i is to be received.
 func (m *messages) buffer(i int, b []byte) {
 	m.iov[i].Base = &b[0]
@@ -155,6 +167,14 @@ func run(list []datagram) int {
 	return len(list)
 }
 
+// sendOne sends a datagram, which costs less than a batch of one. It does not block.
+func (m *messages) sendOne(fd int, d datagram) syscall.Errno {
+	size := setAddress(&m.name[0], d.to)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(d.b))), uintptr(len(d.b)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&m.name[0])), uintptr(size))
+	return errno
+}
+
 // send sends messages from..to of what fill prepared and returns how many went. It does not block.
 func (m *messages) send(fd, from, to int) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&m.hdr[from])), uintptr(to-from),
@@ -186,6 +206,9 @@ const writableWait = 5
 
 // send sends list, at most batchSize, and returns how many datagrams could not be sent.
 func (s *sender) send(fd int, list []datagram) (failed int) {
+	if len(list) == 1 {
+		return s.sendOne(fd, list[0])
+	}
 	total := s.msgs.fill(list, s.largest)
 	waited := false
 	for at := 0; at < total; {
@@ -207,6 +230,18 @@ func (s *sender) send(fd int, list []datagram) (failed int) {
 		}
 	}
 	return failed
+}
+
+func (s *sender) sendOne(fd int, d datagram) (failed int) {
+	errno := s.msgs.sendOne(fd, d)
+	if errno == unix.EAGAIN || errno == unix.ENOBUFS {
+		awaitWritable(fd)
+		errno = s.msgs.sendOne(fd, d)
+	}
+	if errno != 0 {
+		return 1
+	}
+	return 0
 }
 
 // learn notes what a refused segmented send teaches: EIO says that the device cannot do it, EINVAL that the segments do not

@@ -135,3 +135,34 @@ func BenchmarkRoute(b *testing.B) {
 		}
 	})
 }
+
+// Bursts of peers arrive whole and in order, however many come at once and however many relays have some.
+func TestBurstsOfPeersArriveInOrder(t *testing.T) {
+	planes(t, func(t *testing.T, cfg Config) {
+		b, s := newBed(t, cfg, "udp")
+		second := &bed{raw: newRaw(t, s, "udp", "bob"), peer: b.peer}
+		second.relayed = net.UDPAddrFromAddrPort(second.mustAllocate())
+		if m := second.request(stun.MethodChannelBind, channel(0x4000), toPeer(addrPort(b.peer.LocalAddr()))); code(m) != 0 {
+			t.Fatal(m)
+		}
+		beds := []*bed{b, second}
+		for _, burst := range []int{1, 2, 3, 70, 1, 40} {
+			for i := range burst {
+				for _, one := range beds {
+					if _, err := b.peer.WriteToUDPAddrPort([]byte{byte(burst), byte(i)}, one.relayed.AddrPort()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for i := range burst {
+				for _, one := range beds {
+					buf := make([]byte, 100)
+					_ = one.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+					if n, err := one.conn.Read(buf); err != nil || n < 6 || buf[4] != byte(burst) || buf[5] != byte(i) {
+						t.Fatalf("datagram %d of %d: %x, %v", i, burst, buf[:n], err)
+					}
+				}
+			}
+		}
+	})
+}

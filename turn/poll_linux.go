@@ -20,6 +20,7 @@ type poller struct {
 
 	events [pollEvents]unix.EpollEvent // Owned by wait's caller.
 	n      int                         // Owned by wait's caller: how many events there are
+	idle   uint64                      // Owned by wait's caller: how often there were none, from 1
 
 	mu     sync.Mutex
 	closed bool // Guarded by mu, which also keeps the descriptor open while it is used.
@@ -38,7 +39,7 @@ func newPoller() (*poller, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
-	p.look = p.poll
+	p.look, p.idle = p.poll, 1
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
 		return nil, err
@@ -75,6 +76,9 @@ func (p *poller) poll(fd uintptr) bool {
 	p.n = 0
 	if errno == 0 {
 		p.n = int(n)
+	}
+	if p.n == 0 {
+		p.idle++
 	}
 	return p.n > 0
 }

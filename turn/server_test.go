@@ -302,7 +302,6 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"turn.udp":            func(c *Config) { c.UDP = "3478" },
 		"turn.tcp":            func(c *Config) { c.TCP = "example.org:3478" },
 		"turn.tls.listen":     func(c *Config) { c.TLS.Listen = ":x" },
-		"turn.tls:":           func(c *Config) { c.TLS.Cert = "cert.pem" },
 		"turn.tls.domain":     func(c *Config) { c.TLS.Domain = "https://example.org" },
 		"turn.public":         func(c *Config) { c.Public = []string{"0.0.0.0"} },
 		"turn.relay.mode":     func(c *Config) { c.Relay.Mode = "open" },

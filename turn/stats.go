@@ -17,10 +17,9 @@ type Stats struct {
 	Denied           map[string]uint64 // peers refused, by reason
 	Refused          map[string]uint64 // requests and connections refused because a limit was reached, by limit
 	Dropped          map[string]uint64 // datagrams dropped, by reason
-	Handshakes       map[string]uint64 // TLS handshakes, by result: ok, failed
+	Handshakes       map[string]uint64 // TLS handshakes, by result: ok, failed. Those of a shared port are ok; its owner counts what failed
 	Up, Down         Traffic           // from clients to peers, and back
 	RelayPortsFree   int
-	CertNotAfter     int64 // Unix seconds; 0 without a certificate
 }
 
 // Traffic counts datagrams and their payload.

@@ -1,5 +1,8 @@
-// Package codec reads the few bits of an RTP payload that forwarding needs: where a key frame begins, and the picture ids
-// that must stay continuous when a stream switches to another source.
+// Package codec reads the few bits of an RTP payload that forwarding needs: where a key frame begins, which layer a frame is
+// of, and the picture ids that must stay continuous when a stream switches to another source.
+//
+// Its nouns: a Frame is one picture of one layer. A Picture is the payload descriptor's count of pictures. A Descriptor is the
+// dependency descriptor of a packet, read with the Structure of its stream. Redundancy is an RED payload.
 //
 // It decodes no picture. Every function takes bytes from the network: whatever they are, it returns.
 package codec
@@ -17,6 +20,8 @@ const (
 	VP9
 	H264
 	AV1
+	H265
+	RED // RFC 2198, of Opus
 )
 
 // FromMime finds the codec of a media type such as "video/VP8", in any case.
@@ -32,6 +37,10 @@ func FromMime(mime string) Codec {
 		return H264
 	case "video/av1":
 		return AV1
+	case "video/h265":
+		return H265
+	case "audio/red":
+		return RED
 	}
 	return Unknown
 }
@@ -39,7 +48,7 @@ func FromMime(mime string) Codec {
 // KeyFrame says whether a decoder can start with this packet: every packet of audio, and the first one of a key frame.
 func (c Codec) KeyFrame(payload []byte) bool {
 	switch c {
-	case Opus:
+	case Opus, RED:
 		return true
 	case VP8:
 		return vp8KeyFrame(payload)
@@ -47,44 +56,12 @@ func (c Codec) KeyFrame(payload []byte) bool {
 		return vp9KeyFrame(payload)
 	case H264:
 		return h264KeyFrame(payload)
+	case H265:
+		return h265KeyFrame(payload)
 	case AV1:
 		// N, the first bit of a new coded video sequence: AV1 RTP payload §4.4.
 		return len(payload) > 1 && payload[0]&0x08 != 0
 	case Unknown:
-	}
-	return false
-}
-
-// Types of H.264 NAL units, RFC 6184 §5.2.
-const (
-	nalIDR   = 5
-	nalSPS   = 7
-	nalSTAPA = 24
-	nalFUA   = 28
-)
-
-// h264KeyFrame finds a parameter set or the first slice of an IDR picture. Encoders repeat the parameter sets in front of
-// every IDR picture, so the first of the two is where a decoder starts.
-func h264KeyFrame(b []byte) bool {
-	if len(b) < 2 {
-		return false
-	}
-	switch b[0] & 0x1f {
-	case nalSPS, nalIDR:
-		return true
-	case nalFUA: // header: start bit, end bit, reserved bit, type
-		return b[1]&0x80 != 0 && b[1]&0x1f == nalIDR
-	case nalSTAPA:
-		for b = b[1:]; len(b) > 2; {
-			size := int(b[0])<<8 | int(b[1])
-			if t := b[2] & 0x1f; t == nalSPS || t == nalIDR {
-				return true
-			}
-			if 2+size >= len(b) {
-				return false
-			}
-			b = b[2+size:]
-		}
 	}
 	return false
 }

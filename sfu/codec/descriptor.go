@@ -26,6 +26,22 @@ type Layer struct{ Spatial, Temporal uint8 }
 type Template struct {
 	Layer   Layer
 	targets [maxTargets]Indication
+	diffs   diffs
+}
+
+// diffs are how many frames before it a frame refers to.
+type diffs struct {
+	list  [maxFDiffs]uint16
+	count int
+}
+
+func (d *diffs) add(v uint16) bool {
+	if d.count == maxFDiffs {
+		return false
+	}
+	d.list[d.count] = v
+	d.count++
+	return true
 }
 
 // Structure of a stream: its templates and decode targets. It comes with every key frame and holds until the next.
@@ -34,8 +50,8 @@ type Structure struct {
 	templates []Template
 	targets   int                // decode targets
 	layers    [maxTargets]Layer  // highest of each decode target
+	within    [maxTargets]uint32 // targets whose frames are all part of the target, as a bit mask
 	chains    uint32             // number of
-	protected [maxTargets]uint32 // chain of each target
 }
 
 // Targets is the number of decode targets.
@@ -44,16 +60,11 @@ func (s *Structure) Targets() int { return s.targets }
 // TargetLayer is the highest layer of a decode target.
 func (s *Structure) TargetLayer(target int) Layer { return s.layers[target] }
 
-// ActiveFor returns the decode targets that need nothing above highest, as a bit mask.
-func (s *Structure) ActiveFor(highest Layer) uint32 {
-	var mask uint32
-	for i := range s.targets {
-		if l := s.layers[i]; l.Spatial <= highest.Spatial && l.Temporal <= highest.Temporal {
-			mask |= 1 << i
-		}
-	}
-	return mask
-}
+// Templates is the number of templates.
+func (s *Structure) Templates() int { return len(s.templates) }
+
+// Within returns the decode targets that can be decoded by who receives all of target, as a bit mask.
+func (s *Structure) Within(target int) uint32 { return s.within[target] }
 
 // Descriptor is an AV1 dependency descriptor (AV1 RTP specification, appendix A), which VP8, VP9 and H.264 may carry too.
 type Descriptor struct {
@@ -65,6 +76,7 @@ type Descriptor struct {
 	HasActive   bool
 
 	targets    [maxTargets]Indication
+	diffs      diffs
 	structured int // bit after the structure, or after the flags
 	activated  int // bit after the active targets
 	end        int // bit after all
@@ -73,6 +85,14 @@ type Descriptor struct {
 
 // Indication says how a decode target needs the frame.
 func (d *Descriptor) Indication(target int) Indication { return d.targets[target%maxTargets] }
+
+// References are how many frames before this one those lie that it refers to.
+func (d *Descriptor) References() []uint16 { return d.diffs.list[:d.diffs.count] }
+
+// Frame is the same for the choice of layers.
+func (d *Descriptor) Frame() Frame {
+	return Frame{Layer: d.Layer, Begin: d.Start, End: d.End, Key: d.Structure != nil, Alone: d.Structure != nil}
+}
 
 // ReadDescriptor reads a descriptor. current is the structure that holds so far, nil before the first. ok is false for what
 // cannot be read, which without a structure is everything that does not bring one.
@@ -104,7 +124,8 @@ func ReadDescriptor(b []byte, current *Structure) (d Descriptor, ok bool) {
 	if index >= len(current.templates) {
 		return Descriptor{}, false
 	}
-	d.Layer, d.targets = current.templates[index].Layer, current.templates[index].targets
+	t := &current.templates[index]
+	d.Layer, d.targets, d.diffs = t.Layer, t.targets, t.diffs
 	d.readCustom(&r, current, customTargets, customDiffs, customChains)
 	d.end = r.at
 	return d, !r.bad
@@ -118,8 +139,9 @@ func (d *Descriptor) readCustom(r *bitReader, s *Structure, targets, diffs, chai
 		}
 	}
 	if diffs {
+		d.diffs.count = 0
 		for size := r.f(2); size > 0 && !r.bad; size = r.f(2) {
-			r.f(int(4 * size))
+			r.bad = !d.diffs.add(uint16(r.f(int(4*size))+1)) || r.bad
 		}
 	}
 	if chains {
@@ -141,11 +163,9 @@ func readStructure(r *bitReader) *Structure {
 			s.templates[i].targets[target] = Indication(r.f(2))
 		}
 	}
-	for range s.templates {
-		diffs := 0
+	for i := range s.templates {
 		for r.flag() {
-			r.f(4)
-			if diffs++; diffs > maxFDiffs {
+			if !s.templates[i].diffs.add(uint16(r.f(4)) + 1) {
 				return nil
 			}
 		}
@@ -190,8 +210,8 @@ func (s *Structure) readChains(r *bitReader) {
 	if s.chains = r.ns(uint32(s.targets) + 1); s.chains == 0 {
 		return
 	}
-	for target := range s.targets {
-		s.protected[target] = r.ns(s.chains)
+	for range s.targets {
+		r.ns(s.chains) // the chain that protects the target
 	}
 	for range s.templates {
 		for range s.chains {
@@ -200,8 +220,16 @@ func (s *Structure) readChains(r *bitReader) {
 	}
 }
 
-// targetLayers finds the highest layer of each decode target (appendix A.8.3, decode_target_layers).
+// targetLayers finds the highest layer of each decode target (appendix A.8.3, decode_target_layers), and which targets are
+// part of which.
 func (s *Structure) targetLayers() {
+	for target := range s.targets {
+		for other := range s.targets {
+			if s.contains(target, other) {
+				s.within[target] |= 1 << other
+			}
+		}
+	}
 	for target := range s.targets {
 		for i := range s.templates {
 			if t := &s.templates[i]; t.targets[target] != NotPresent {
@@ -212,18 +240,50 @@ func (s *Structure) targetLayers() {
 	}
 }
 
-// AppendDescriptor appends b, from which d was read, to dst with another frame number, and with active as the decode targets
-// that can be decoded from what is forwarded; 0 leaves them as they are.
-func AppendDescriptor(dst, b []byte, d *Descriptor, frame uint16, active uint32, targets int) []byte {
-	at := len(dst)
-	if active == 0 {
-		dst = append(dst, b...)
-		dst[at+1], dst[at+2] = byte(frame>>8), byte(frame)
-		return dst
+// contains says whether all frames of other are part of target.
+func (s *Structure) contains(target, other int) bool {
+	for i := range s.templates {
+		if t := &s.templates[i]; t.targets[other] != NotPresent && t.targets[target] == NotPresent {
+			return false
+		}
 	}
+	return true
+}
+
+// Shift is what changes in the descriptors of a source that is sent behind another one.
+type Shift struct {
+	Frame    uint16 // added to frame numbers
+	Template uint8  // added to template ids, modulo 64
+	Active   uint32 // decode targets that can be decoded from what is forwarded, as a bit mask; 0 leaves them as they are
+}
+
+// AppendDescriptor appends b, from which d was read with the structure current, to dst with that shift.
+func AppendDescriptor(dst, b []byte, d *Descriptor, current *Structure, by Shift) []byte {
+	at := len(dst)
+	if d.Structure != nil {
+		current = d.Structure
+	}
+	if by.Active == 0 {
+		dst = append(dst, b...)
+	} else {
+		dst = d.appendActive(dst, b, by.Active, current.targets)
+	}
+	out := dst[at:]
+	out[0] = out[0]&0xc0 | (out[0]+by.Template)&0x3f
+	frame := d.FrameNumber + by.Frame
+	out[1], out[2] = byte(frame>>8), byte(frame)
+	if d.Structure != nil { // template_id_offset: the 6 bits behind the flags, the lower 3 of byte 3 and the upper 3 of byte 4
+		offset := d.Structure.offset + by.Template
+		out[3] = out[3]&^0x07 | offset>>3&0x07
+		out[4] = out[4]&^0xe0 | offset<<5
+	}
+	return dst
+}
+
+// appendActive appends b with active as its active decode targets.
+func (d *Descriptor) appendActive(dst, b []byte, active uint32, targets int) []byte {
 	w := bitWriter{data: dst}
-	w.copy(b, 0, 8)
-	w.f(uint32(frame), 16)
+	w.copy(b, 0, 24)
 	if !d.extended {
 		w.f(0b01000, 5)
 		w.f(active, targets)

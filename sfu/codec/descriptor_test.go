@@ -62,11 +62,11 @@ func TestDescriptorBringsItsStructure(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	s := d.Structure
-	if s.Targets() != 2 || s.TargetLayer(0) != (Layer{0, 0}) || s.TargetLayer(1) != (Layer{0, 1}) || s.chains != 1 {
+	if s.Targets() != 2 || s.TargetLayer(0) != (Layer{0, 0}) || s.TargetLayer(1) != (Layer{0, 1}) || s.chains != 1 || s.Templates() != 3 {
 		t.Errorf("%+v", s)
 	}
-	if s.ActiveFor(Layer{0, 0}) != 0b01 || s.ActiveFor(Layer{0, 1}) != 0b11 {
-		t.Error("wrong targets are active")
+	if s.Within(0) != 0b01 || s.Within(1) != 0b11 {
+		t.Error("wrong targets are within others")
 	}
 }
 
@@ -79,6 +79,13 @@ func TestLaterDescriptorsUseTheStructure(t *testing.T) {
 	if d.Indication(0) != NotPresent || d.Indication(1) != Discardable {
 		t.Error("wrong indications")
 	}
+	if r := d.References(); len(r) != 1 || r[0] != 1 {
+		t.Errorf("refers to %v", r)
+	}
+	// Custom differences: one of 8 bits, 0x13 + 1.
+	if d, ok = ReadDescriptor([]byte{0x80 | 2, 0, 101, 0b00010_100, 0b00100110, 0}, key.Structure); !ok || len(d.References()) != 1 || d.References()[0] != 0x14 {
+		t.Errorf("%v refers to %v", ok, d.References())
+	}
 	if _, ok := ReadDescriptor([]byte{0x80 | 2, 0, 101}, nil); ok {
 		t.Error("read without a structure")
 	}
@@ -90,8 +97,8 @@ func TestLaterDescriptorsUseTheStructure(t *testing.T) {
 func TestDescriptorIsRewritten(t *testing.T) {
 	raw := keyDescriptor(false)
 	key, _ := ReadDescriptor(raw, nil)
-	out := AppendDescriptor(nil, raw, &key, 7, 0, 2)
-	if !bytes.Equal(out[3:], raw[3:]) || out[1] != 0 || out[2] != 7 {
+	out := AppendDescriptor(nil, raw, &key, nil, Shift{Frame: 0xffff})
+	if !bytes.Equal(out[3:], raw[3:]) || out[1] != 0 || out[2] != 99 {
 		t.Errorf("% x\n% x", raw, out)
 	}
 	for _, raw := range [][]byte{raw, keyDescriptor(true), {0x80 | 1, 0, 5}, {0x80 | 1, 0, 5, 0b00100000, 0b10000000}} {
@@ -99,9 +106,13 @@ func TestDescriptorIsRewritten(t *testing.T) {
 		if !ok {
 			t.Fatalf("% x is not read", raw)
 		}
-		out = AppendDescriptor(nil, raw, &d, 0x1234, 0b01, 2)
-		again, ok := ReadDescriptor(out, key.Structure)
-		if !ok || !again.HasActive || again.Active != 0b01 || again.FrameNumber != 0x1234 {
+		shifted, _ := ReadDescriptor(AppendDescriptor(nil, keyDescriptor(false), &key, nil, Shift{Template: 62}), nil)
+		if shifted.Structure.offset != 62 {
+			t.Fatalf("the offset is %d", shifted.Structure.offset)
+		}
+		out = AppendDescriptor(nil, raw, &d, key.Structure, Shift{0x1234, 62, 0b01})
+		again, ok := ReadDescriptor(out, shifted.Structure)
+		if !ok || !again.HasActive || again.Active != 0b01 || again.FrameNumber != d.FrameNumber+0x1234 {
 			t.Errorf("% x became % x: %+v", raw, out, again)
 		}
 		if again.Layer != d.Layer || again.targets != d.targets || again.Start != d.Start || (again.Structure == nil) != (d.Structure == nil) {
@@ -132,9 +143,12 @@ func FuzzDescriptor(f *testing.F) {
 		if active &= 1<<structure.Targets() - 1; active == 0 {
 			active = 1
 		}
-		out := AppendDescriptor(nil, b, &d, frame, active, structure.Targets())
-		again, ok := ReadDescriptor(out, structure)
-		if !ok || again.FrameNumber != frame || again.Active != active || again.Layer != d.Layer || again.targets != d.targets {
+		by := Shift{Frame: frame, Template: uint8(frame % 64), Active: active}
+		out := AppendDescriptor(nil, b, &d, structure, by)
+		shifted := *structure
+		shifted.offset = (shifted.offset + by.Template) % 64
+		again, ok := ReadDescriptor(out, &shifted)
+		if !ok || again.FrameNumber != d.FrameNumber+frame || again.Active != active || again.Layer != d.Layer || again.targets != d.targets {
 			t.Fatalf("% x became % x: %+v, not %+v", b, out, again, d)
 		}
 	})
@@ -145,7 +159,7 @@ func TestReadingAllocatesNothingWithoutAStructure(t *testing.T) {
 	b, dst := []byte{0x82, 0, 101}, make([]byte, 0, 64)
 	if n := testing.AllocsPerRun(100, func() {
 		d, _ := ReadDescriptor(b, key.Structure)
-		_ = AppendDescriptor(dst, b, &d, 7, 1, 2)
+		_ = AppendDescriptor(dst, b, &d, key.Structure, Shift{7, 3, 1})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

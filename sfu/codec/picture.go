@@ -32,7 +32,7 @@ func (c Codec) ReadPicture(payload []byte) (p Picture, ok bool) {
 		return vp8Picture(payload)
 	case VP9:
 		return vp9Picture(payload)
-	case Unknown, Opus, H264, AV1:
+	case Unknown, Opus, RED, H264, H265, AV1:
 	}
 	return Picture{}, false
 }

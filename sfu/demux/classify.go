@@ -11,11 +11,12 @@ type Kind uint8
 
 // The kinds that share one port (RFC 7983 §7).
 const (
-	Unknown Kind = iota // ZRTP, TURN channels, QUIC and noise
+	Unknown Kind = iota // ZRTP, QUIC and noise
 	STUN
 	DTLS
 	RTP
 	RTCP
+	Channel // ChannelData of TURN (RFC 8656 §12.4)
 )
 
 // String is the name for counters.
@@ -29,6 +30,8 @@ func (k Kind) String() string {
 		return "rtp"
 	case RTCP:
 		return "rtcp"
+	case Channel:
+		return "channel"
 	default:
 		return "unknown"
 	}
@@ -40,8 +43,11 @@ func Classify(b []byte) Kind {
 		dtlsRecordHeader = 13 // RFC 6347 §4.1
 		rtpHeader        = 12 // RFC 3550 §5.1
 		rtcpHeader       = 8  // RFC 3550 §6.4.2, an empty receiver report
+		channelHeader    = 4  // RFC 8656 §12.4
 	)
 	switch {
+	case len(b) >= channelHeader && b[0] >= 0x40 && b[0] <= 0x7F: // RFC 5766 §11, which clients follow still; RFC 8656: to 0x4F
+		return Channel
 	case len(b) < rtcpHeader:
 		return Unknown
 	case b[0] < 4 && len(b) >= stunHeader:

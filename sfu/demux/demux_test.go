@@ -21,7 +21,8 @@ func TestClassifyByFirstBytes(t *testing.T) {
 	}{
 		{nil, Unknown}, {[]byte{128}, Unknown}, {long(0, 1)[:19], Unknown}, {long(22)[:12], Unknown}, {long(128, 96)[:11], Unknown},
 		{long(0, 1), STUN}, {long(3, 255), STUN}, {long(4), Unknown}, {long(19), Unknown},
-		{long(20), DTLS}, {long(63), DTLS}, {long(64), Unknown}, {long(127), Unknown},
+		{long(20), DTLS}, {long(63), DTLS}, {long(64), Channel}, {long(79), Channel}, {long(80), Channel}, {long(127), Channel},
+		{long(64)[:4], Channel}, {long(64)[:3], Unknown},
 		{long(128, 96), RTP}, {long(191, 191), RTP}, {long(128, 224), RTP}, {long(192), Unknown}, {long(255), Unknown},
 		{long(128, 192), RTCP}, {long(128, 201), RTCP}, {long(129, 223), RTCP}, {long(128, 201)[:8], RTCP},
 	} {
@@ -69,6 +70,33 @@ func TestBindingUfragIsTheFirstPart(t *testing.T) {
 	}
 }
 
+func TestPurposeOfSTUN(t *testing.T) {
+	build := func(m stun.Method, c stun.MessageClass, s ...stun.Setter) []byte {
+		return stun.MustBuild(append([]stun.Setter{stun.TransactionID, stun.NewType(m, c)}, s...)...).Raw
+	}
+	check := request(stun.NewUsername("ours:theirs"))
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want Purpose
+	}{
+		{"check", check, Check},
+		{"check that is cut short", check[:len(check)-4], Useless},
+		{"request of nobody", request(), Query},
+		{"request of somebody else", request(stun.NewUsername("alice")), Query},
+		{"success", build(stun.MethodBinding, stun.ClassSuccessResponse, stun.NewUsername("ours:theirs")), Reply},
+		{"error", build(stun.MethodBinding, stun.ClassErrorResponse), Reply},
+		{"keep-alive", build(stun.MethodBinding, stun.ClassIndication), Useless},
+		{"allocate", build(stun.MethodAllocate, stun.ClassRequest, stun.NewUsername("ours:theirs")), Query},
+		{"send indication", build(stun.MethodSend, stun.ClassIndication), Query},
+		{"nothing", nil, Useless},
+	} {
+		if got, ufrag := PurposeOf(c.b); got != c.want || (string(ufrag) == "ours") != (c.want == Check) {
+			t.Errorf("%s: %v with %q, want %v", c.name, got, ufrag, c.want)
+		}
+	}
+}
+
 func FuzzBindingUfrag(f *testing.F) {
 	f.Add(request(stun.NewUsername("ours:theirs"), stun.NewShortTermIntegrity("p"), stun.Fingerprint))
 	f.Add(request(stun.NewSoftware("x"), stun.NewUsername("a:b")))
@@ -76,6 +104,9 @@ func FuzzBindingUfrag(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		Classify(b)
 		got, err := BindingUfrag(b)
+		if p, ufrag := PurposeOf(b); (p == Check) != (err == nil) || !bytes.Equal(ufrag, got) {
+			t.Fatalf("purpose %v with ufrag %q, but %q and %v", p, ufrag, got, err)
+		}
 		if err != nil {
 			return
 		}

@@ -54,3 +54,35 @@ func BindingUfrag(b []byte) ([]byte, error) {
 	}
 	return nil, ErrNoUsername
 }
+
+// Purpose of a STUN message on a port that media shares with a STUN and TURN server (RFC 7983 §7, RFC 8656 §12).
+type Purpose uint8
+
+// The purposes.
+const (
+	Useless Purpose = iota // malformed, or a Binding indication, which only keeps NATs open
+	Check                  // a connectivity check of an ICE agent
+	Reply                  // an answer to a Binding request of ours
+	Query                  // for a STUN or TURN server: another method, or a Binding request of nobody in particular
+)
+
+// PurposeOf says what a STUN message is for, and the receiver's ufrag of a Check, which is a part of b.
+func PurposeOf(b []byte) (Purpose, []byte) {
+	const classes, binding = 0x0110, 0x0001 // RFC 8489 §5
+	ufrag, err := BindingUfrag(b)
+	switch {
+	case err == nil:
+		return Check, ufrag
+	case errors.Is(err, ErrNoUsername):
+		return Query, nil
+	case errors.Is(err, ErrMalformed):
+		return Useless, nil
+	}
+	switch kind := binary.BigEndian.Uint16(b); {
+	case kind&^classes != binding:
+		return Query, nil
+	case kind&0x0100 != 0:
+		return Reply, nil
+	}
+	return Useless, nil
+}

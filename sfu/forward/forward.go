@@ -26,8 +26,8 @@ type Format struct {
 	ClockRate      uint32 // Hz
 	PayloadType    uint8  // the receiver's
 	RTXPayloadType uint8  // the receiver's, 0 when it wants no retransmissions
-	AudioLevelID   uint8  // header extension RFC 6464 in the source's packets, 0 for none
 	DescriptorID   uint8  // AV1 dependency descriptor in the source's packets, 0 for none
+	Extensions     ExtensionIDs
 
 	Ring *packet.Ring // where the source's packets are found again, nil for nowhere
 }
@@ -39,7 +39,8 @@ type In struct {
 	Key   bool   // a decoder can start here
 	Newer bool   // than every packet of this source before
 
-	Clock report.Clock // what the sender reports of the source say about its timestamps
+	Clock    report.Clock // what the sender reports of the source say about its timestamps
+	Captured report.NTP   // when, by that clock; 0 for unknown
 
 	Skip    bool  // its layer is not wanted: it is left out, and the numbers close up
 	Spatial uint8 // its spatial layer
@@ -52,8 +53,9 @@ type Out struct {
 	Seq         uint16
 	Timestamp   uint32
 	Payload     []byte
-	AudioLevel  []byte // data of the header extension, nil for none
-	Descriptor  []byte // likewise
+	Captured    report.NTP // see In
+	Descriptor  []byte     // data of the header extension, nil for none
+	Extensions  Extensions
 }
 
 // Verdict of a Rewriter on a packet.
@@ -144,7 +146,9 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 	if !s.empty {
 		r.count(in, &s)
 	}
-	return s, s.rebuild(&in.Packet, scratch), Send
+	out := s.rebuild(&in.Packet, scratch)
+	out.Captured = in.Captured
+	return s, out, Send
 }
 
 // leaveOut says whether in needs no number: padding that is next in line, and what the receiver does not want. What comes late

@@ -45,8 +45,8 @@ func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
 		Seq:         s.seq,
 		Timestamp:   s.timestamp,
 		Payload:     p.Payload,
-		AudioLevel:  p.Extension(s.format.AudioLevelID),
 		Descriptor:  p.Extension(s.format.DescriptorID),
+		Extensions:  s.format.Extensions.read(p),
 	}
 	if s.empty {
 		out.Marker, out.Payload = false, nil
@@ -80,8 +80,8 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 		Seq:         seq,
 		Timestamp:   s.timestamp,
 		Payload:     body[len(scratch):],
-		AudioLevel:  p.Extension(s.format.AudioLevelID),
 		Descriptor:  p.Extension(s.format.DescriptorID),
+		Extensions:  s.format.Extensions.read(p),
 	}
 }
 

@@ -129,11 +129,11 @@ func TestExtensionsAreCarriedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := audio(1)
-	f.AudioLevelID, f.DescriptorID = 3, 4
+	f.Extensions.AudioLevel, f.DescriptorID = 3, 4
 	r := NewRewriter(0, 0)
 	r.Switch(f)
 	_, out, _ := r.Forward(start, 1, in, nil)
-	if !bytes.Equal(out.AudioLevel, []byte{0xaa}) || !bytes.Equal(out.Descriptor, []byte{0xbb}) {
+	if !bytes.Equal(out.Extensions.AudioLevel(), []byte{0xaa}) || !bytes.Equal(out.Descriptor, []byte{0xbb}) {
 		t.Errorf("%+v", out)
 	}
 }
@@ -277,6 +277,32 @@ func TestChoiceFollowsTheHighestLayerThatArrives(t *testing.T) {
 	for id := SourceID(4); id <= 9; id++ {
 		if got := run(3*time.Second, map[SourceID]int{id: 100}); got != id {
 			t.Errorf("layer %d replaced all others, but %d is chosen", id, got)
+		}
+	}
+}
+
+func TestExtensionsOfTheWrongSizeAreLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		size                      int
+		level, turned, delay, cap int // bytes that are carried on
+	}{{1, 1, 1, 0, 0}, {2, 1, 0, 0, 0}, {3, 1, 0, 3, 0}, {8, 1, 0, 0, 8}, {16, 1, 0, 0, 16}} {
+		p := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{1}}
+		for id := range uint8(4) {
+			if err := p.SetExtension(id+1, bytes.Repeat([]byte{id + 1}, c.size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in packet.Packet
+		if err := in.Parse(raw); err != nil {
+			t.Fatal(err)
+		}
+		e := (&ExtensionIDs{1, 2, 3, 4}).read(&in)
+		if len(e.AudioLevel()) != c.level || len(e.Orientation()) != c.turned || len(e.PlayoutDelay()) != c.delay || len(e.CaptureTime()) != c.cap {
+			t.Errorf("%d bytes became %v %v %v %v", c.size, e.AudioLevel(), e.Orientation(), e.PlayoutDelay(), e.CaptureTime())
 		}
 	}
 }

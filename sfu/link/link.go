@@ -10,9 +10,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/receive"
@@ -53,8 +55,8 @@ type Stream struct {
 	MID          string
 	RID          string // "" without simulcast
 	Video        bool
-	AudioLevelID uint8 // header extensions of its packets, 0 for none
-	DescriptorID uint8
+	DescriptorID uint8 // header extension of its packets, 0 for none
+	Extensions   forward.ExtensionIDs
 }
 
 // Host makes peers.
@@ -62,10 +64,21 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	Share
+	// ICE is "lite" or "full", and why.
+	ICE() (mode, because string)
 	// Dropped adds what the host itself dropped, by reason, to all.
 	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.
 	Close() error
+}
+
+// Share is what a host's ports have in common with others.
+type Share interface {
+	// Foreign has adopt take what arrives on the UDP sockets for a STUN and TURN server, each socket's as a connection.
+	Foreign(adopt func(net.PacketConn) error) error
+	// AdoptTCP serves an ICE-TCP connection that somebody else has accepted. It owns c, also when it returns an error.
+	AdoptTCP(c net.Conn) error
 }
 
 // Handlers of a peer are called from goroutines of its own. They must not wait for it.
@@ -74,6 +87,7 @@ type Handlers struct {
 	Track         func(Track)        // a stream has begun
 	Channel       func(Channel)      // a data channel is open
 	ChannelClosed func(Channel)
+	Delivery      func(delivery.Report) // the peer has told how what was sent to it arrived; nil for not told
 }
 
 // Peer is the server's end of one RTCPeerConnection. Its methods are called by one goroutine.
@@ -111,8 +125,9 @@ type Track interface {
 	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
 	// within Packets.
 	Codec(payloadType uint8) Codec
-	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
-	RequestAgain(lost []receive.Pair, via *Outlet) error
+	// RequestAgain asks for lost packets, via the outlet that Packets was called with. It returns the time to the publisher and
+	// back, 0 for unknown.
+	RequestAgain(lost []receive.Pair, via *Outlet) (roundTrip time.Duration, err error)
 	RequestKeyFrame() error
 }
 
@@ -121,7 +136,8 @@ type Sink interface {
 	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. The
 	// sink keeps none of them.
 	Packets(now time.Time, packets [][]byte, via *Outlet)
-	// SenderReport takes the times of a sender report of the stream. It may be called at any time.
+	// SenderReport takes the times of a sender report of the stream, the first by our clock: for streams of one publisher it
+	// is off by the same. It may be called at any time.
 	SenderReport(ntp report.NTP, rtp uint32)
 	Ended()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
@@ -17,8 +18,12 @@ import (
 type Config struct {
 	UDP       []netip.AddrPort   // local addresses, one port; an unspecified one means every address of this machine
 	TCP       []netip.AddrPort   // likewise, for ICE over TCP; none turns it off
-	Advertise []answer.Candidate // what answers contain; none means the addresses listened on
+	Shared    []netip.AddrPort   // likewise, where somebody else listens and hands connections to AdoptTCP
+	Advertise []answer.Candidate // what answers contain; none means the addresses listened on, and Shared
 	Net       netio.Config       // of the UDP sockets; Addr is not used
+
+	Full bool     // for a server behind a NAT: it sends checks, too, and finds out how the NAT shows it
+	STUN []string // servers to ask for that, as host:port or host; not used without Full
 
 	Certificate tls.Certificate // of DTLS; none makes one
 	Policy      answer.Policy
@@ -43,6 +48,8 @@ type Limits struct {
 	TCPIdle     time.Duration // until a TCP connection must have authenticated; then without a check; default 10 s, 30 s
 	TCPBuffer   int           // bytes waiting to be sent on a TCP connection; default 256 KiB
 	TCPPerOwner int           // connections of one transport; default 4
+	Foreign     int           // datagrams waiting for who takes the foreign ones, per socket; default 512
+	Candidates  int           // of a peer that are checked, with Config.Full; default 32
 }
 
 func (l Limits) withDefaults() Limits {
@@ -58,6 +65,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TCPStrange, 256)
 	set(&l.TCPBuffer, 256<<10)
 	set(&l.TCPPerOwner, 4)
+	set(&l.Foreign, 512)
+	set(&l.Candidates, 32)
 	if l.Handshake <= 0 {
 		l.Handshake = 30 * time.Second
 	}
@@ -75,7 +84,7 @@ func (c Config) Validate() error {
 	case c.Media == nil:
 		return errors.New("lite: nobody takes the media: set Config.Media")
 	}
-	for _, a := range append(c.UDP[:len(c.UDP):len(c.UDP)], c.TCP...) {
+	for _, a := range slices.Concat(c.UDP, c.TCP, c.Shared) {
 		if !a.Addr().IsValid() {
 			return fmt.Errorf("lite: %v is no address to listen on", a)
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 )
@@ -18,8 +19,10 @@ type reader struct {
 	packets [batch]netio.Packet
 	kinds   [batch]demux.Kind
 	owners  [batch]*Transport
+	foreign *Foreign // nil while nobody asks
 	media   []Received
 	scratch icelite.Scratch
+	asked   icefull.Scratch
 }
 
 // read is the goroutine of socket i.
@@ -30,6 +33,7 @@ func (s *Server) read(i int) {
 		if err != nil {
 			return // closed; nothing else ends a UDP socket
 		}
+		r.foreign = s.foreign[i].Load()
 		r.route(n)
 		for j := range n {
 			r.take(j)
@@ -52,7 +56,8 @@ func (r *reader) route(n int) {
 	defer r.server.mu.RUnlock()
 	for j := range n {
 		p := &r.packets[j]
-		if r.kinds[j] = demux.Classify(p.Data); r.kinds[j] == demux.STUN || r.kinds[j] == demux.Unknown {
+		switch r.kinds[j] = demux.Classify(p.Data); r.kinds[j] {
+		case demux.STUN, demux.Channel, demux.Unknown:
 			continue
 		}
 		if path := (demux.Path{Socket: r.socket, Remote: p.From}); path != last {
@@ -68,9 +73,10 @@ func (r *reader) take(j int) {
 	p, t := r.packets[j], r.owners[j]
 	switch kind := r.kinds[j]; {
 	case kind == demux.STUN:
-		r.check(p)
-		p.Release()
-	case kind == demux.Unknown:
+		r.stun(p)
+	case kind == demux.Channel && r.foreign != nil:
+		r.foreign.push(p)
+	case kind == demux.Unknown || kind == demux.Channel:
 		r.server.count.noise.Add(1)
 		p.Release()
 	case t == nil:
@@ -83,23 +89,36 @@ func (r *reader) take(j int) {
 	}
 }
 
+// stun takes over a STUN message.
+func (r *reader) stun(p netio.Packet) {
+	purpose, ufrag := demux.PurposeOf(p.Data)
+	switch {
+	case purpose == demux.Check:
+		r.check(p, ufrag)
+		p.Release()
+	case purpose == demux.Query && r.foreign != nil:
+		r.foreign.push(p)
+	case purpose == demux.Reply && r.server.asking != nil:
+		r.server.asking.answered(demux.Path{Socket: r.socket, Remote: p.From}, p.Data, &r.asked)
+		p.Release()
+	default:
+		r.server.count.badCheck.Add(1)
+		p.Release()
+	}
+}
+
 // check answers a connectivity check.
-func (r *reader) check(p netio.Packet) {
+func (r *reader) check(p netio.Packet, ufrag []byte) {
 	from := demux.Path{Socket: r.socket, Remote: p.From}
-	if _, reply := r.server.check(from, p.Data, nil, &r.scratch); reply != nil {
+	if _, reply := r.server.check(from, p.Data, ufrag, nil, &r.scratch); reply != nil {
 		_ = r.server.sockets[r.socket].WriteTo(reply, p.From) // a check that is lost is sent again
 	}
 }
 
-// check finds the owner of a binding request, lets it decide, and learns the path. The reply is valid until the scratch is
+// check finds the owner of a binding request for ufrag, lets it decide, and learns the path. The reply is valid until the scratch is
 // used again. via is the TCP connection it came on, nil for UDP. The transport is nil if the request was not authentic.
-func (s *Server) check(from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (*Transport, []byte) {
+func (s *Server) check(from demux.Path, raw, ufrag []byte, via *stream, scratch *icelite.Scratch) (*Transport, []byte) {
 	now := time.Now()
-	ufrag, err := demux.BindingUfrag(raw)
-	if err != nil {
-		s.count.badCheck.Add(1)
-		return nil, nil
-	}
 	s.mu.RLock()
 	t, known := s.table.ByUfrag(ufrag)
 	free := known && s.table.MayBind(now, from, t)

@@ -1,16 +1,20 @@
 package lite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 )
@@ -23,12 +27,15 @@ type Server struct {
 	// Set at construction, never changed.
 	cfg         Config
 	sockets     []*netio.Socket
+	foreign     []atomic.Pointer[Foreign] // by the number of the socket
 	listeners   []*net.TCPListener
-	advertised  []answer.Candidate
+	advertised  []answer.Candidate // but for those that a NAT makes of them
+	base        []int              // number of the first socket of the same address, by number
 	fingerprint answer.Fingerprint
 	secure      []dtls.ServerOption
 	count       counters
 	streams     streamLimits
+	asking      *asking // nil with ICE-lite
 	done        chan struct{}
 	running     sync.WaitGroup // everything that Close waits for
 
@@ -54,6 +61,10 @@ func Open(cfg Config) (*Server, error) {
 		s.closeSockets()
 		return nil, err
 	}
+	s.foreign = make([]atomic.Pointer[Foreign], len(s.sockets))
+	if cfg.Full {
+		s.asking = newAsking(s)
+	}
 	for i := range s.sockets {
 		s.running.Go(func() { s.read(i) })
 	}
@@ -61,7 +72,28 @@ func Open(cfg Config) (*Server, error) {
 		s.running.Go(func() { s.accept(l) })
 	}
 	s.running.Go(s.clock)
+	if s.asking != nil {
+		s.ask()
+	}
 	return s, nil
+}
+
+// ask begins to ask STUN servers, and waits a moment for the answers.
+func (s *Server) ask() {
+	s.running.Go(s.asking.run)
+	if len(s.cfg.STUN) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.running.Go(func() {
+		<-s.done
+		cancel()
+	})
+	s.running.Go(func() { s.asking.survey(ctx) })
+	select {
+	case <-s.asking.settled:
+	case <-time.After(introduction):
+	}
 }
 
 func (s *Server) listen() error {
@@ -78,6 +110,9 @@ func (s *Server) listen() error {
 		opened, err := netio.Open(c)
 		if err != nil {
 			return fmt.Errorf("lite: %w", err)
+		}
+		for range opened {
+			s.base = append(s.base, len(s.sockets))
 		}
 		s.sockets = append(s.sockets, opened...)
 		s.offer("udp", opened[0].Addr())
@@ -97,6 +132,13 @@ func (s *Server) listen() error {
 		s.listeners = append(s.listeners, l)
 		s.offer("tcp", addrOf(l))
 	}
+	shared, err := expand(s.cfg.Shared)
+	if err != nil {
+		return err
+	}
+	for _, a := range shared {
+		s.offer("tcp", a)
+	}
 	if len(s.cfg.Advertise) > 0 {
 		s.advertised = s.cfg.Advertise
 	}
@@ -104,7 +146,54 @@ func (s *Server) listen() error {
 }
 
 // Advertised is what answers contain.
-func (s *Server) Advertised() []answer.Candidate { return s.advertised }
+func (s *Server) Advertised() []answer.Candidate {
+	if s.asking == nil {
+		return s.advertised
+	}
+	all := slices.Clone(s.advertised)
+	for _, m := range s.asking.mappings() {
+		c := answer.Candidate{Protocol: "udp", Addr: m.Addr, Base: m.Base.Addr}
+		if !slices.ContainsFunc(all, func(have answer.Candidate) bool { return have.Protocol == c.Protocol && have.Addr == c.Addr }) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// bases are the sockets that checks are sent from, one of each address.
+func (s *Server) bases() []icefull.Base {
+	var all []icefull.Base
+	for i, base := range s.base {
+		if i == base {
+			all = append(all, icefull.Base{Socket: i, Addr: s.sockets[i].Addr()})
+		}
+	}
+	return all
+}
+
+// basePath is a path with the socket that checks of its address are sent from: the kernel chooses among those of one address
+// which one gets the answer.
+func (s *Server) basePath(p demux.Path) demux.Path {
+	if p.Socket < len(s.base) {
+		p.Socket = s.base[p.Socket]
+	}
+	return p
+}
+
+// egress is the basePath of a path in use.
+func (s *Server) egress(p demux.Path, ok bool) demux.Path {
+	if !ok {
+		return demux.Path{}
+	}
+	return s.basePath(p)
+}
+
+// sendFrom sends a check over UDP. One that is lost is sent again.
+func (s *Server) sendFrom(p demux.Path, raw []byte) {
+	if p.Socket < len(s.sockets) {
+		_ = s.sockets[p.Socket].WriteTo(raw, p.Remote)
+	}
+}
 
 // Sockets are the UDP sockets, for writers to be made of.
 func (s *Server) Sockets() []*netio.Socket { return s.sockets }
@@ -115,6 +204,9 @@ func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
+		if s.asking != nil {
+			s.asking.forget(t)
+		}
 		return nil, ErrClosed
 	}
 	s.all[t] = struct{}{}
@@ -151,6 +243,9 @@ func (s *Server) remove(t *Transport, end func()) {
 	if _, ok := s.all[t]; ok {
 		delete(s.all, t)
 		s.table.Remove(t)
+		if s.asking != nil {
+			s.asking.forget(t)
+		}
 		s.running.Go(end)
 	}
 }
@@ -216,6 +311,11 @@ func (s *Server) closeSockets() {
 		_ = l.Close()
 	}
 	s.streams.closeAll()
+	for i := range s.foreign {
+		if f := s.foreign[i].Load(); f != nil {
+			_ = f.Close()
+		}
+	}
 	for _, k := range s.sockets {
 		_ = k.Close()
 	}

@@ -11,7 +11,7 @@ type Stats struct {
 
 // Reasons of Stats.Dropped.
 const (
-	DropNoise        = "noise"         // neither STUN, DTLS nor RTP
+	DropNoise        = "noise"         // neither STUN, DTLS nor RTP, nor for anybody else
 	DropStranger     = "stranger"      // from an address that no authenticated check came from
 	DropUnknownUfrag = "unknown_ufrag" // a check for no transport we have
 	DropBadCheck     = "bad_check"     // a check that is malformed or not authentic
@@ -21,11 +21,13 @@ const (
 	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
 	DropTCPLimit     = "tcp_limit"     // connections refused
 	DropChannelLimit = "channel_limit" // data channels refused
+	DropForeignFull  = "foreign_full"  // for who takes the foreign datagrams: they are not read fast enough
 )
 
 type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
+	foreignFull                                          atomic.Uint64
 }
 
 // Stats may be called from any goroutine.
@@ -38,6 +40,6 @@ func (s *Server) Stats() Stats {
 		DropNoise: c.noise.Load(), DropStranger: c.stranger.Load(), DropUnknownUfrag: c.unknownUfrag.Load(),
 		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
-		DropChannelLimit: c.channelLimit.Load(),
+		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
 	}}
 }

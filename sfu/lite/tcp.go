@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
 	"github.com/turnout-rtc/turnout/sfu/netio"
@@ -117,14 +118,31 @@ func (s *Server) accept(l *net.TCPListener) {
 				continue
 			}
 		}
-		st, ok := s.streams.add(c, s)
-		if !ok {
-			s.count.tcpLimit.Add(1)
-			_ = c.Close()
-			continue
-		}
-		s.running.Go(func() { s.serveStream(st) })
+		_ = s.AdoptTCP(c) // counted
 	}
+}
+
+// ErrTCPLimit says that there are too many TCP connections.
+var ErrTCPLimit = errors.New("lite: too many TCP connections")
+
+// AdoptTCP serves an ICE-TCP connection (RFC 6544) that somebody else has accepted, on an address of Config.Shared: nothing of
+// it may have been read that cannot be read from c again. Its remote address must be a *net.TCPAddr. The server owns c from
+// now on, also when it returns an error. It returns at once.
+func (s *Server) AdoptTCP(c net.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = c.Close()
+		return ErrClosed
+	}
+	st, ok := s.streams.add(c, s)
+	if !ok {
+		s.count.tcpLimit.Add(1)
+		_ = c.Close()
+		return ErrTCPLimit
+	}
+	s.running.Go(func() { s.serveStream(st) })
+	return nil
 }
 
 // serveStream is the goroutine of a TCP connection. Its first datagram must be an authentic check, and it belongs to that
@@ -139,7 +157,7 @@ func (s *Server) serveStream(st *stream) {
 			owner.lost(from)
 		}
 	}()
-	var scratch icelite.Scratch
+	r := streamReader{server: s, stream: st, from: from}
 	buf, one := make([]byte, longestFrame), make([]Received, 1)
 	_ = st.conn.SetReadDeadline(time.Now().Add(s.cfg.Limits.TCPIdle))
 	for {
@@ -149,7 +167,7 @@ func (s *Server) serveStream(st *stream) {
 		}
 		kind := demux.Classify(buf[:n])
 		if kind == demux.STUN {
-			t, reply := s.check(from, buf[:n], st, &scratch)
+			t := r.stun(buf[:n], owner)
 			if t == nil || owner != nil && t != owner {
 				return
 			}
@@ -157,7 +175,6 @@ func (s *Server) serveStream(st *stream) {
 				owner = t
 				s.streams.authenticated(st)
 			}
-			st.conn.Send(reply)
 			_ = st.conn.SetReadDeadline(time.Now().Add(streamSilence))
 			continue
 		}
@@ -174,4 +191,31 @@ func (s *Server) serveStream(st *stream) {
 			s.count.noise.Add(1)
 		}
 	}
+}
+
+// streamReader is what the goroutine of a TCP connection works with.
+type streamReader struct {
+	server  *Server
+	stream  *stream
+	from    demux.Path
+	scratch icelite.Scratch
+	asked   icefull.Scratch
+}
+
+// stun answers a check, or takes the answer to one of ours to the owner. It returns whose the message is, nil for nobody's.
+func (r *streamReader) stun(raw []byte, owner *Transport) *Transport {
+	purpose, ufrag := demux.PurposeOf(raw)
+	switch {
+	case purpose == demux.Check:
+		t, reply := r.server.check(r.from, raw, ufrag, r.stream, &r.scratch)
+		if t != nil {
+			r.stream.conn.Send(reply)
+		}
+		return t
+	case purpose == demux.Reply && owner != nil && r.server.asking != nil:
+		owner.answered(time.Now(), r.from, raw, &r.asked)
+		return owner
+	}
+	r.server.count.badCheck.Add(1)
+	return nil
 }

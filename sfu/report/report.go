@@ -93,10 +93,11 @@ func (c *Clock) Translate(rtp uint32, other *Clock) (translated uint32, ok bool)
 type Sender struct {
 	Packets, Bytes uint32 // payload bytes, as RFC 3550 §6.4.1 counts them
 
-	rtp  uint32
-	at   time.Time
-	sent bool
-	last NTP // of the last report
+	rtp      uint32 // of the newest frame
+	at       time.Time
+	captured NTP // 0 for unknown
+	sent     bool
+	last     SenderReport
 }
 
 // SenderReport is the body of a report, but for its SSRC.
@@ -106,23 +107,42 @@ type SenderReport struct {
 	Packets, Bytes uint32
 }
 
-// Sent counts a packet of the stream, not a retransmission.
-func (s *Sender) Sent(now time.Time, rtp uint32, payload int) {
+// A frame is captured before it is sent. Reports of a publisher that say something else are not believed.
+const (
+	maxCaptureAge  = 10 * time.Second
+	maxCaptureSkew = 500 * time.Millisecond
+)
+
+// Sent counts a packet of the stream, not a retransmission. captured is when its frame was captured, by our clock, and 0 for
+// unknown: then it is taken to have been captured now.
+func (s *Sender) Sent(now time.Time, captured NTP, rtp uint32, payload int) {
 	s.Packets++
 	s.Bytes += uint32(payload)
 	// The first packet of a frame tells its time best; what is late tells nothing.
 	if !s.sent || int32(rtp-s.rtp) > 0 {
-		s.rtp, s.at, s.sent = rtp, now, true
+		s.rtp, s.at, s.captured, s.sent = rtp, now, captured, true
 	}
 }
 
-// Report makes a report for now. ok is false when nothing was sent yet, or when the clock has gone back behind the last report
-// (which a receiver would take for a jump).
+// Report makes a report for now: by our clock, and what the timestamp would be of a frame captured now. So streams of one
+// publisher can be played in sync, whatever way they came. ok is false when nothing was sent yet, or when a time would go back
+// behind the last report, which a receiver would take for a jump.
 func (s *Sender) Report(now time.Time, rate uint32) (r SenderReport, ok bool) {
-	ntp := ToNTP(now)
-	if !s.sent || ntp <= s.last {
+	r = SenderReport{NTP: ToNTP(now), Packets: s.Packets, Bytes: s.Bytes}
+	r.RTP = s.rtp + uint32(ticks(s.age(now), rate))
+	if !s.sent || s.last.NTP != 0 && (r.NTP <= s.last.NTP || int32(r.RTP-s.last.RTP) < 0) {
 		return SenderReport{}, false
 	}
-	s.last = ntp
-	return SenderReport{NTP: ntp, RTP: s.rtp + uint32(ticks(now.Sub(s.at), rate)), Packets: s.Packets, Bytes: s.Bytes}, true
+	s.last = r
+	return r, true
+}
+
+// age of the newest frame.
+func (s *Sender) age(now time.Time) time.Duration {
+	if s.captured != 0 {
+		if before := ToNTP(s.at).Sub(s.captured); before > -maxCaptureSkew && before < maxCaptureAge {
+			return before + now.Sub(s.at)
+		}
+	}
+	return now.Sub(s.at)
 }

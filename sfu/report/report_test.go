@@ -52,9 +52,9 @@ func TestSenderReportContinuesTheTimestamps(t *testing.T) {
 	if _, ok := s.Report(start, 90000); ok {
 		t.Error("a report before the first packet")
 	}
-	s.Sent(start, 1000, 100)
-	s.Sent(start.Add(5*time.Millisecond), 1000, 50) // same frame
-	s.Sent(start.Add(9*time.Millisecond), 900, 50)  // late
+	s.Sent(start, 0, 1000, 100)
+	s.Sent(start.Add(5*time.Millisecond), 0, 1000, 50) // same frame
+	s.Sent(start.Add(9*time.Millisecond), 0, 900, 50)  // late
 	r, ok := s.Report(start.Add(20*time.Millisecond), 90000)
 	if !ok || r.RTP != 1000+1800 || r.Packets != 3 || r.Bytes != 200 || r.NTP != ToNTP(start.Add(20*time.Millisecond)) {
 		t.Errorf("%+v", r)
@@ -113,5 +113,80 @@ func TestJitterFollowsRFC3550(t *testing.T) {
 	b, _ := r.Report(start)
 	if diff := float64(b.Jitter) - want; diff > 2 || diff < -2 {
 		t.Errorf("jitter %d, not %.1f", b.Jitter, want)
+	}
+}
+
+// Audio and video of one publisher come with different delays; their reports must not show it.
+func TestSenderReportsTellWhenFramesWereCaptured(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	for range 200 {
+		moment := start.Add(time.Duration(rng.Int64N(int64(time.Hour))))
+		for _, rate := range []uint32{48000, 90000} {
+			var s Sender
+			delay := time.Duration(rng.IntN(800)) * time.Millisecond
+			s.Sent(moment.Add(delay), ToNTP(moment), 5000, 100)
+			r, ok := s.Report(moment.Add(time.Second), rate)
+			if off := int32(r.RTP - 5000 - rate); !ok || off > 2 || off < -2 {
+				t.Fatalf("delay %v at %d Hz: off by %d ticks", delay, rate, off)
+			}
+		}
+	}
+	for _, unlikely := range []time.Duration{time.Hour, -time.Hour} {
+		var s Sender
+		s.Sent(start, ToNTP(start.Add(unlikely)), 5000, 100)
+		if r, _ := s.Report(start, 90000); r.RTP != 5000 {
+			t.Errorf("captured %v from now: %+v", unlikely, r)
+		}
+	}
+}
+
+func TestSenderReportsNeverGoBack(t *testing.T) {
+	var s Sender
+	s.Sent(start, 0, 5000, 1)
+	s.Report(start, 1000)
+	s.Sent(start.Add(time.Millisecond), ToNTP(start.Add(-time.Millisecond)), 4000+5, 1) // late: tells nothing
+	s.Sent(start.Add(100*time.Millisecond), ToNTP(start.Add(2*time.Second)), 5001, 1)   // not believed
+	if r, ok := s.Report(start.Add(100*time.Millisecond), 1000); !ok || r.RTP != 5001 {
+		t.Errorf("%+v", r)
+	}
+	s.Sent(start.Add(200*time.Millisecond), ToNTP(start.Add(500*time.Millisecond)), 5002, 1)
+	if r, ok := s.Report(start.Add(200*time.Millisecond), 1000); ok {
+		t.Errorf("the timestamp has gone back: %+v", r)
+	}
+}
+
+func TestOffsetIsThatOfTheQuickestReport(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	for _, truth := range []time.Duration{0, time.Hour, -50 * 365 * 24 * time.Hour} {
+		var o Offset
+		if _, ok := o.Ahead(); ok {
+			t.Error("known before the first report")
+		}
+		now := start
+		told, changes := NTP(0), 0
+		for range 60 {
+			now = now.Add(time.Second)
+			told = ToNTP(now).Add(truth)
+			if o.Observe(now.Add(20*time.Millisecond+time.Duration(rng.IntN(200))*time.Millisecond), told) {
+				changes++
+			}
+		}
+		ahead, ok := o.Ahead()
+		if off := truth - ahead; !ok || off < 20*time.Millisecond-time.Microsecond || off > 60*time.Millisecond {
+			t.Errorf("%v was taken for %v", truth, ahead)
+		}
+		if !near(told.Sub(o.Ours(told)), ahead) || changes > 20 {
+			t.Errorf("%d changes", changes)
+		}
+		for range 90 { // the clock is set back
+			now = now.Add(time.Second)
+			o.Observe(now, ToNTP(now).Add(truth-time.Minute))
+		}
+		if ahead, _ = o.Ahead(); !near(ahead, truth-time.Minute) {
+			t.Errorf("after a minute back it was taken for %v", ahead)
+		}
+	}
+	if got := Fixed(-1500 * time.Millisecond); got != -3<<31 {
+		t.Errorf("%x", got)
 	}
 }

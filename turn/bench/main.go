@@ -3,7 +3,7 @@
 // Command bench measures what relaying costs, beside Debian's coturn, on loopback only. It starts each server as a process
 // of its own, drives it with clients that send over channels to an echo peer, and compares CPU, loss and round-trip time.
 //
-//	go run ./turn/bench -rounds 5 -rate 15000
+//	go run ./turn/bench -rounds 5 -rate 30000,10000
 package main
 
 import (
@@ -11,7 +11,8 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -21,24 +22,36 @@ func main() {
 		return
 	}
 	rounds := flag.Int("rounds", 5, "rounds, interleaved over the servers")
-	rate := flag.Int("rate", 15000, "datagrams that the clients send a second; as many come back")
+	rates := flag.String("rate", "30000,10000", "datagrams that are relayed a second, both ways together; one or more")
 	clients := flag.Int("clients", 20, "clients")
 	size := flag.Int("size", 1000, "payload in bytes")
 	duration := flag.Duration("time", 4*time.Second, "time of a round")
+	portable := flag.Bool("portable", false, "measure the data plane of other systems, too")
 	flag.Parse()
-	if err := compare(*rounds, load{rate: *rate, clients: *clients, size: *size, duration: *duration}); err != nil {
-		log.Fatal(err)
+	servers := []server{ours("turnout")}
+	if *portable {
+		servers = append(servers, ours("turnout, portable", "-portable"))
 	}
-}
-
-// compare runs every server in turn, so that what else the machine does falls on all of them.
-func compare(rounds int, l load) error {
-	servers := []server{ours("turnout"), ours("turnout, portable", "-portable")}
 	if c, ok := coturn(); ok {
 		servers = append([]server{c}, servers...)
 	} else {
 		fmt.Println("turnserver is not installed (apt-get install coturn): no comparison")
 	}
+	for _, text := range strings.Split(*rates, ",") {
+		rate, err := strconv.Atoi(text)
+		if err != nil || rate < 2 {
+			log.Fatalf("-rate %q: give numbers with commas between them", text)
+		}
+		l := load{rate: rate / 2, clients: *clients, size: *size, duration: *duration}
+		if err := compare(servers, *rounds, l); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// compare runs every server in turn, so that what else the machine does falls on all of them.
+func compare(servers []server, rounds int, l load) error {
+	fmt.Printf("%d datagrams/s relayed, %d clients, %d bytes\n", 2*l.rate, l.clients, l.size)
 	results := make([][]result, len(servers))
 	for round := range rounds {
 		for i, s := range servers {
@@ -47,25 +60,19 @@ func compare(rounds int, l load) error {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 			results[i] = append(results[i], r)
-			fmt.Printf("%d  %-18s %s\n", round+1, s.name, r)
+			fmt.Printf("%3d  %-18s %s\n", round+1, s.name, r)
 		}
 	}
-	fmt.Printf("\nmedian of %d rounds, %d datagrams/s relayed, %d clients, %d bytes\n", rounds, 2*l.rate, l.clients, l.size)
-	base := median(results[0], func(r result) float64 { return r.cpu })
+	fmt.Printf("medians of %d rounds\n", rounds)
 	for i, s := range servers {
-		cpu := median(results[i], func(r result) float64 { return r.cpu })
-		fmt.Printf("%-18s %.2f of %s, %.2f µs/packet, loss %.3f %%, RTT p50 %.2f p99 %.2f ms\n", s.name, cpu/base, servers[0].name, cpu,
-			median(results[i], func(r result) float64 { return r.loss }),
-			median(results[i], func(r result) float64 { return r.p50 }), median(results[i], func(r result) float64 { return r.p99 }))
+		fmt.Printf("     %-18s %s\n", s.name, medians(results[i]))
 	}
+	for i, s := range servers[1:] {
+		fmt.Printf("     %s / %s: CPU per datagram %.2f, p99 of the round trip %.2f, loss %+.3f %%\n", s.name, servers[0].name,
+			ratio(results[i+1], results[0], func(r result) float64 { return r.cpu }),
+			ratio(results[i+1], results[0], func(r result) float64 { return r.p99 }),
+			medians(results[i+1]).loss-medians(results[0]).loss)
+	}
+	fmt.Println()
 	return nil
-}
-
-func median(list []result, of func(result) float64) float64 {
-	var v []float64
-	for _, r := range list {
-		v = append(v, of(r))
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -70,7 +71,8 @@ func (s server) measure(l load) (result, error) {
 	addr := probe.LocalAddr().String()
 	_ = probe.Close()
 	cmd := s.command(addr)
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		return result{}, err
 	}
@@ -78,7 +80,13 @@ func (s server) measure(l load) (result, error) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	}()
-	return l.run(addr, func() (time.Duration, error) { return cpuTime(cmd.Process.Pid) })
+	r, err := l.run(addr, func() (time.Duration, error) { return cpuTime(cmd.Process.Pid) })
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return r, fmt.Errorf("%w; the server said: %s", err, said.String())
+	}
+	return r, nil
 }
 
 // cpuTime is what the threads of a process have used, from /proc/PID/task/*/schedstat, which counts nanoseconds where

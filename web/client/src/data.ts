@@ -1,10 +1,12 @@
-// Messages on topics over two data channels. What outlives a channel is in stream.ts.
+// Messages on topics, presence and documents, over whichever wire there is. What outlives a wire is in stream.ts, which wire in wires.ts.
 import { Malformed } from './check.js';
+import { Documents } from './documents.js';
 import { TurnoutError } from './errors.js';
-import { decode, encode, type FromServer, type Send, type ToServer, WIRE_BYTES } from './frame.js';
+import { type Counted, decode, encode, type FromServer, type Received, type Send, WIRE_BYTES } from './frame.js';
 import { type Presence, PresenceMap } from './presence.js';
 import type { Link } from './state.js';
 import { Stream } from './stream.js';
+import { type Socket, type Wire, Wires } from './wires.js';
 
 /** Who is to receive: identities; left out: all others. */
 export interface To {
@@ -15,6 +17,15 @@ export interface SendOptions extends To {
   reliable: boolean;
 }
 
+export interface DataOptions {
+  socket: Socket;
+  /** False: data does not wait for a data channel. */
+  webRTC: boolean;
+  link(state: Link): void;
+  /** Asks for other data channels. */
+  reopen(): void;
+}
+
 interface Sent {
   id: number;
   seq: number;
@@ -22,58 +33,66 @@ interface Sent {
   reject(error: TurnoutError): void;
 }
 
-// A channel that has so much unsent gets no more for now; lossy messages are dropped then.
-const highWater = 256 << 10;
 // An ack may wait for so long; also how often the presence is checked.
 const tickMs = 1000;
-// A server that closed a channel may close the next one as well.
-const reopenMs = 1000;
+// The server acknowledges within a second: when nothing at all comes for so long, the wire is dead.
+const silentMs = 3000;
 
 export class Data {
   readonly presence: Presence;
+  readonly documents: Documents;
   readonly #presence: PresenceMap;
-  readonly #link: (state: Link) => void;
-  /** Asks for other channels. */
-  readonly #reopen: () => void;
-  readonly #stream = new Stream();
+  readonly #wires: Wires;
   readonly #topics = new Map<string, Set<(payload: Uint8Array, from: string) => void>>();
-  #reliable: RTCDataChannel | undefined;
-  #lossy: RTCDataChannel | undefined;
+  #stream = new Stream();
   #lastId = 0;
   #sent: Sent[] = [];
   #saidAt = 0;
+  /** Since when frames are out and nothing has come back. */
+  #waitingSince: number | undefined;
   #ttlMs = Infinity;
   #ticking: ReturnType<typeof setInterval> | undefined;
-  #reopening: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(link: (state: Link) => void, reopen: () => void) {
-    this.#link = link;
-    this.#reopen = reopen;
+  constructor(options: DataOptions) {
+    this.#wires = new Wires(options.socket, options.webRTC, {
+      hello: () => this.#stream.hello(),
+      received: (message, wire) => this.#receive(message, wire),
+      lost: () => this.#stream.lostWire(),
+      drained: () => this.#flush(),
+      link: (state) => options.link(state),
+      reopen: () => options.reopen(),
+    });
     this.presence = this.#presence = new PresenceMap((clock, data) => {
-      this.#say({ type: 'presenceSet', clock, present: data !== undefined, data: data ?? new Uint8Array() });
+      if (this.#stream.open)
+        this.#write(encode({ type: 'presenceSet', clock, present: data !== undefined, data: data ?? new Uint8Array() }));
+    });
+    this.documents = new Documents({
+      nextId: () => ++this.#lastId,
+      send: (frame, id) => this.#queue(frame, id),
+      open: () => this.#stream.open,
     });
   }
 
   /** Goes on over these channels, which need not be open yet. */
   channels(reliable: RTCDataChannel, lossy: RTCDataChannel): void {
-    this.#leaveWires();
-    this.#link('connecting');
-    [this.#reliable, this.#lossy] = [reliable, lossy];
-    for (const channel of [reliable, lossy]) {
-      channel.binaryType = 'arraybuffer';
-      channel.onmessage = (event: MessageEvent<unknown>) => {
-        if (event.data instanceof ArrayBuffer) this.#receive(new Uint8Array(event.data), channel);
-      };
-    }
-    reliable.bufferedAmountLowThreshold = highWater / 4;
-    reliable.onbufferedamountlow = () => this.#flush();
-    reliable.onopen = () => this.#write(this.#stream.hello());
-    reliable.onclose = () => {
-      this.#stream.lostWire();
-      this.#link('down');
-      this.#reopening = setTimeout(this.#reopen, reopenMs);
-    };
-    this.#ticking = setInterval(() => this.#tick(), tickMs);
+    this.#start();
+    this.#wires.channels(reliable, lossy);
+  }
+
+  /** A session goes on over a WebSocket, or the WebSocket is gone. */
+  socket(up: boolean): void {
+    if (up) this.#start();
+    this.#wires.socket(up);
+  }
+
+  /** A binary message came on the WebSocket. */
+  socketMessage(message: Uint8Array): void {
+    this.#wires.socketMessage(message);
+  }
+
+  /** Whether the connection underneath the channels is up. */
+  media(up: boolean): void {
+    this.#wires.media(up);
   }
 
   /** Settles when the server has the message; a lossy one at once. */
@@ -97,77 +116,82 @@ export class Data {
   }
 
   close(): void {
-    this.#leaveWires();
-    for (const sent of this.#takeSent(() => true)) sent.reject(new TurnoutError('aborted', 'the room was left'));
-    this.#presence.clear();
-  }
-
-  #leaveWires(): void {
     clearInterval(this.#ticking);
-    clearTimeout(this.#reopening);
-    this.#stream.lostWire();
-    for (const channel of [this.#reliable, this.#lossy]) {
-      if (channel) channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null;
-    }
-    this.#reliable = this.#lossy = undefined;
+    this.#ticking = undefined;
+    this.#wires.close();
+    const left = new TurnoutError('aborted', 'the room was left');
+    for (const sent of this.#takeSent(() => true)) sent.reject(left);
+    this.documents.left(left);
+    this.#presence.clear();
+    this.#stream = new Stream();
+    this.#waitingSince = undefined;
   }
 
-  #sendReliable(frame: Send): Promise<void> {
+  #start(): void {
+    this.#ticking ??= setInterval(() => this.#tick(), tickMs);
+  }
+
+  #sendReliable(frame: Send<'send'>): Promise<void> {
     const limit = this.#stream.messageBytes;
     if (limit > 0 && frame.payload.length > limit) {
       return Promise.reject(new TurnoutError('data.tooLarge', `a message has at most ${limit} bytes`, { hint: 'send it in parts' }));
     }
-    if (!this.#stream.send(frame)) {
-      return Promise.reject(
-        new TurnoutError('data.backpressure', 'too much waits to be sent', { hint: 'wait for the sends before', retryable: true }),
-      );
-    }
     const { id } = frame;
-    const sent = new Promise<void>((resolve, reject) => this.#sent.push({ id, seq: this.#stream.lastSeq, resolve, reject }));
-    this.#flush();
-    return sent;
+    return new Promise<void>((resolve, reject) => {
+      if (this.#queue(frame, id)) this.#sent.push({ id, seq: this.#stream.lastSeq, resolve, reject });
+      else
+        reject(new TurnoutError('data.backpressure', 'too much waits to be sent', { hint: 'wait for the sends before', retryable: true }));
+    });
   }
 
-  #sendLossy(frame: Send): Promise<void> {
+  /** Keeps a frame until the server has it. False: too much is kept already. */
+  #queue(frame: Counted, id: number): boolean {
+    if (!this.#stream.send(frame, id)) return false;
+    this.#flush();
+    return true;
+  }
+
+  #sendLossy(frame: Send<'sendLossy'>): Promise<void> {
     const bytes = encode(frame);
     if (bytes.length > WIRE_BYTES) {
       return Promise.reject(
         new TurnoutError('data.tooLarge', 'a lossy message does not fit into one packet', { hint: 'send it reliably' }),
       );
     }
-    const channel = this.#lossy?.readyState === 'open' ? this.#lossy : this.#reliable;
-    if (this.#stream.open && channel && channel.bufferedAmount < highWater) this.#write(bytes, channel);
+    if (this.#stream.open) this.#wires.writeLossy(bytes);
     return Promise.resolve();
   }
 
-  #say(frame: ToServer): void {
-    if (this.#stream.open) this.#write(encode(frame));
-  }
-
-  #write(bytes: Uint8Array<ArrayBuffer>, channel = this.#reliable): void {
-    if (channel?.readyState !== 'open') return;
-    channel.send(bytes);
+  #write(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#wires.write(bytes);
     this.#saidAt = Date.now();
   }
 
   #flush(): void {
-    while (this.#reliable?.readyState === 'open' && this.#reliable.bufferedAmount < highWater) {
+    while (this.#stream.open && this.#wires.ready) {
       const bytes = this.#stream.next();
       if (!bytes) return;
       this.#write(bytes);
+      this.#waitingSince ??= Date.now();
     }
   }
 
-  #receive(message: Uint8Array, channel: RTCDataChannel): void {
+  #receive(message: Uint8Array, wire: Wire): void {
+    let frames: Received[];
     try {
-      for (const received of decode(message)) {
-        const frame = this.#stream.receive(received);
-        if (frame) this.#take(frame);
-      }
+      frames = decode(message);
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
-      return channel.close(); // frames can no longer be counted
+      return this.#wires.broken(wire);
     }
+    // Before the welcome there is nothing but what was meant for a wire that was given up.
+    if (!this.#wires.carries(wire) && !(frames[0]?.frame.type === 'welcome' && this.#wires.welcomed(wire))) return;
+    this.#waitingSince = undefined;
+    for (const received of frames) {
+      const frame = this.#stream.receive(received);
+      if (frame) this.#take(frame);
+    }
+    if (this.#stream.unacknowledged) this.#waitingSince = Date.now();
     if (this.#stream.ackDue) this.#write(this.#stream.ack());
   }
 
@@ -186,11 +210,18 @@ export class Data {
       case 'error': {
         const error = new TurnoutError(frame.code, frame.message, { hint: frame.hint || undefined, retryable: frame.retryable });
         for (const sent of this.#takeSent((s) => s.id === frame.id)) sent.reject(error);
-        return;
+        return this.documents.refused(frame.id, error);
       }
       case 'presence':
         return this.#presence.received(frame.full, frame.entries);
+      case 'docState':
+      case 'docChange':
+      case 'docAck':
+      case 'docAwareness':
+      case 'docClosed':
+        return this.documents.received(frame);
       case 'gap':
+        return this.documents.openAgain();
       case 'fragment':
       case 'unknown':
       case 'malformed':
@@ -207,8 +238,8 @@ export class Data {
     const gone = new TurnoutError('data.lost', 'the connection was lost before the server had the message', { retryable: true });
     for (const sent of this.#takeSent((s) => s.seq <= lost)) sent.reject(gone);
     for (const sent of this.#sent) sent.seq -= lost;
-    this.#presence.welcomed(!same);
-    this.#link('up');
+    this.#presence.welcomed();
+    this.documents.welcomed(!same, gone);
     this.#flush();
   }
 
@@ -220,8 +251,12 @@ export class Data {
 
   #tick(): void {
     if (!this.#stream.open) return;
-    const silent = Date.now() - this.#saidAt;
-    const keepAlive = this.#presence.present && silent + tickMs > this.#ttlMs / 3;
+    const now = Date.now();
+    if (now - (this.#waitingSince ?? now) > silentMs) {
+      this.#waitingSince = undefined;
+      return this.#wires.silent();
+    }
+    const keepAlive = this.#presence.present && now - this.#saidAt + tickMs > this.#ttlMs / 3;
     if (this.#stream.ackWaits || keepAlive) this.#write(this.#stream.ack());
   }
 }

@@ -1,11 +1,12 @@
 // Frames of the data protocol, version 1: docs/reference/data.md. Those a client says are written here, those a server says are read.
+import { Reader, Writer } from './bytes.js';
 import { Malformed } from './check.js';
 
 /** The largest wire message. */
 export const WIRE_BYTES = 16_384;
 
-export interface Send {
-  type: 'send' | 'sendLossy';
+export interface Send<Type = 'send' | 'sendLossy'> {
+  type: Type;
   id: number;
   topic: string;
   /** 0 all others, 1 these identities, 2 the server. */
@@ -21,12 +22,26 @@ export interface Fragment {
   data: Uint8Array;
 }
 
+export interface DocAwareness {
+  type: 'docAwareness';
+  doc: number;
+  update: Uint8Array;
+}
+
 export type ToServer =
   | { type: 'hello'; version: number; stream: number; received: number }
   | { type: 'ack'; received: number }
-  | Send
+  | Send<'send'>
+  | Send<'sendLossy'>
   | { type: 'presenceSet'; clock: number; present: boolean; data: Uint8Array }
+  | { type: 'docOpen'; id: number; doc: number; name: string; stateVector: Uint8Array }
+  | { type: 'docUpdate'; id: number; doc: number; update: Uint8Array }
+  | DocAwareness
+  | { type: 'docClose'; doc: number }
   | Fragment;
+
+/** What is numbered on its way to the server. */
+export type Counted = Extract<ToServer, { type: 'send' | 'docOpen' | 'docUpdate' | 'docAwareness' | 'docClose' }>;
 
 export interface PresenceEntry {
   identity: string;
@@ -43,10 +58,19 @@ export type FromServer =
   | Fragment
   | { type: 'gap'; dropped: number }
   | { type: 'presence'; full: boolean; entries: PresenceEntry[] }
+  | FromDocument
   /** A type of a later version. */
   | { type: 'unknown'; number: number }
   /** A body that does not follow the page. */
   | { type: 'malformed'; number: number };
+
+/** What the server says about one open document. */
+export type FromDocument =
+  | { type: 'docState'; doc: number; writable: boolean; epoch: number; seq: number; update: Uint8Array; stateVector: Uint8Array }
+  | { type: 'docChange'; doc: number; epoch: number; seq: number; update: Uint8Array }
+  | { type: 'docAck'; id: number; doc: number; epoch: number; seq: number }
+  | DocAwareness
+  | { type: 'docClosed'; doc: number; code: string; message: string; hint: string; retryable: boolean };
 
 /** A frame of the server; counted ones are numbered and acknowledged. */
 export interface Received {
@@ -57,6 +81,7 @@ export interface Received {
 
 const code = { hello: 1, welcome: 2, ack: 3, sendLossy: 4, messageLossy: 5, presenceSet: 6 } as const;
 const counted = { error: 0x10, send: 0x11, message: 0x12, fragment: 0x13, gap: 0x14, presence: 0x15 } as const;
+const doc = { open: 0x20, state: 0x21, update: 0x22, change: 0x23, ack: 0x24, awareness: 0x25, close: 0x26, closed: 0x27 } as const;
 const firstCounted = 0x10;
 
 /** The type and body of a frame, without its length. */
@@ -87,6 +112,18 @@ export function body(frame: ToServer): Uint8Array<ArrayBuffer> {
       break;
     case 'fragment':
       w.number(counted.fragment).number(frame.id).number(frame.offset).number(frame.total).bytes(frame.data);
+      break;
+    case 'docOpen':
+      w.number(doc.open).number(frame.id).number(frame.doc).string(frame.name).bytes(frame.stateVector);
+      break;
+    case 'docUpdate':
+      w.number(doc.update).number(frame.id).number(frame.doc).bytes(frame.update);
+      break;
+    case 'docAwareness':
+      w.number(doc.awareness).number(frame.doc).bytes(frame.update);
+      break;
+    case 'docClose':
+      w.number(doc.close).number(frame.doc);
       break;
     default:
       frame satisfies never;
@@ -151,6 +188,18 @@ function read(type: number, r: Reader): FromServer {
       return { type: 'gap', dropped: r.number() };
     case counted.presence:
       return { type: 'presence', full: r.flag(), entries: presence(r) };
+    case doc.state: {
+      const [number, writable, epoch, seq] = [r.number(), r.flag(), r.number(), r.number()];
+      return { type: 'docState', doc: number, writable, epoch, seq, update: r.bytes(), stateVector: r.bytes() };
+    }
+    case doc.change:
+      return { type: 'docChange', doc: r.number(), epoch: r.number(), seq: r.number(), update: r.bytes() };
+    case doc.ack:
+      return { type: 'docAck', id: r.number(), doc: r.number(), epoch: r.number(), seq: r.number() };
+    case doc.awareness:
+      return { type: 'docAwareness', doc: r.number(), update: r.bytes() };
+    case doc.closed:
+      return { type: 'docClosed', doc: r.number(), code: r.string(), message: r.string(), hint: r.string(), retryable: r.flag() };
     default:
       return { type: 'unknown', number: type };
   }
@@ -160,94 +209,4 @@ function presence(r: Reader): PresenceEntry[] {
   const entries: PresenceEntry[] = [];
   for (let n = r.number(); n > 0; n--) entries.push({ identity: r.string(), clock: r.number(), present: r.flag(), data: r.bytes() });
   return entries;
-}
-
-const utf8 = new TextEncoder();
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-class Writer {
-  #buffer = new Uint8Array(256);
-  #at = 0;
-
-  /** A varint: 7 bits a byte, lowest first. */
-  number(value: number): this {
-    this.#room(8);
-    while (value > 0x7f) {
-      this.#buffer[this.#at++] = (value % 0x80) | 0x80;
-      value = Math.floor(value / 0x80);
-    }
-    this.#buffer[this.#at++] = value;
-    return this;
-  }
-
-  bytes(value: Uint8Array): this {
-    this.number(value.length);
-    this.#room(value.length);
-    this.#buffer.set(value, this.#at);
-    this.#at += value.length;
-    return this;
-  }
-
-  string(value: string): this {
-    return this.bytes(utf8.encode(value));
-  }
-
-  done(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.slice(0, this.#at);
-  }
-
-  #room(bytes: number): void {
-    if (this.#at + bytes <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#at + bytes));
-    larger.set(this.#buffer);
-    this.#buffer = larger;
-  }
-}
-
-class Reader {
-  readonly #buffer: Uint8Array;
-  #at = 0;
-
-  constructor(buffer: Uint8Array) {
-    this.#buffer = buffer;
-  }
-
-  get left(): number {
-    return this.#buffer.length - this.#at;
-  }
-
-  number(): number {
-    let value = 0;
-    // Beyond 32 bits shifts do not work: a product of powers does.
-    for (let scale = 1, bytes = 1; bytes <= 8; scale *= 0x80, bytes++) {
-      const byte = this.#buffer[this.#at++];
-      if (byte === undefined) throw new Malformed('number: more bytes expected');
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (value > Number.MAX_SAFE_INTEGER) break;
-        return value;
-      }
-    }
-    throw new Malformed('number: at most 2^53-1 expected');
-  }
-
-  flag(): boolean {
-    const value = this.number();
-    if (value > 1) throw new Malformed('flag: 0 or 1 expected');
-    return value === 1;
-  }
-
-  bytes(): Uint8Array {
-    const length = this.number();
-    if (length > this.left) throw new Malformed('bytes: more expected');
-    return this.#buffer.subarray(this.#at, (this.#at += length));
-  }
-
-  string(): string {
-    try {
-      return strict.decode(this.bytes());
-    } catch (error) {
-      throw error instanceof Malformed ? error : new Malformed('string: UTF-8 expected');
-    }
-  }
 }

@@ -13,6 +13,7 @@ export { createLevelMeter, type LevelMeter } from './level.js';
 export { TurnoutError, type ErrorCode } from './errors.js';
 export type { Chat, ChatMessage } from './chat.js';
 export type { Presence, PresenceValue } from './presence.js';
+export type { DocumentEvents, DocumentState, Documents, Position, RoomDocument } from './documents.js';
 export type { Topic, TopicOptions, Codec } from './topic.js';
 export type { To } from './data.js';
 export type { Moderation } from './moderation.js';

@@ -25,6 +25,8 @@ export interface MediaEvents {
 export interface MediaOptions {
   createConnection: (config: RTCConfiguration) => RTCPeerConnection;
   config: RTCConfiguration;
+  /** Makes no connection before something is published. */
+  idle: boolean;
 }
 
 interface Waiter {
@@ -52,6 +54,7 @@ export class Media {
   /** Transports whose loop runs; only the current one goes on. */
   readonly #running = new WeakSet<Transport>();
   #readyRev = 0;
+  #joined = false;
   #restarts = 0;
   #mend: ReturnType<typeof setTimeout> | undefined;
 
@@ -66,7 +69,9 @@ export class Media {
     this.#iceServers = joined.iceServers;
     this.#negotiation.joined(joined.slots);
     this.#readyRev = 0;
-    this.#makeTransport();
+    this.#joined = true;
+    if (this.#options.idle && this.#outgoing.size === 0) this.#drop();
+    else this.#makeTransport();
   }
 
   /** The session goes on over another WebSocket: says again what has no reply and may have been lost. */
@@ -111,6 +116,7 @@ export class Media {
     this.#outgoing.set(outgoing.id, outgoing);
     const published = new Promise<void>((resolve, reject) => this.#publishing.set(outgoing.id, { resolve, reject }));
     this.#negotiation.want();
+    if (this.#joined && !this.#transport) this.#makeTransport();
     this.#wake();
     return published;
   }
@@ -136,9 +142,8 @@ export class Media {
   }
 
   close(): void {
-    clearTimeout(this.#mend);
-    this.#transport?.close();
-    this.#transport = undefined;
+    this.#joined = false;
+    this.#drop();
     this.#outgoing.clear();
     const closed = new TurnoutError('aborted', 'the room was left');
     for (const waiter of this.#publishing.values()) waiter.reject(closed);
@@ -149,14 +154,19 @@ export class Media {
     return { bundlePolicy: 'max-bundle', ...this.#options.config, iceServers: this.#iceServers };
   }
 
+  #drop(): void {
+    clearTimeout(this.#mend);
+    this.#transport?.close();
+    this.#transport = undefined;
+  }
+
   #newTransport(): void {
     this.#negotiation.newTransport();
     this.#makeTransport();
   }
 
   #makeTransport(): void {
-    clearTimeout(this.#mend);
-    this.#transport?.close();
+    this.#drop();
     this.#restarts = 0;
     const transport: Transport = new Transport(this.#options.createConnection(this.#config()), {
       candidate: (d: Candidate) => this.#signal.post({ t: 'candidate', d }),

@@ -6,8 +6,13 @@ export interface RoomOptions {
   url: string;
   /** Left out when a cookie carries it. */
   token?: Token;
-  /** Default true: everything published is shown. */
+  /** Default true: everything published is shown. Without media it is false. */
   autoSubscribe?: boolean;
+  /**
+   * False: messages, presence and documents only. Nothing is received and no RTCPeerConnection is made until something is published; data
+   * goes over the WebSocket. Default true.
+   */
+  media?: boolean;
   reconnect?: Partial<Backoff>;
   rtc?: RTCConfiguration;
   /** Media by TURN only: others do not learn this computer's address. */
@@ -22,4 +27,8 @@ export function socketUrl(server: string): string {
   at.pathname = `${at.pathname.replace(/\/$/, '')}/ws`;
   at.search = at.hash = '';
   return at.href;
+}
+
+export function autoSubscribe(options: RoomOptions): boolean {
+  return options.autoSubscribe ?? options.media ?? true;
 }

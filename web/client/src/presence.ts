@@ -41,9 +41,9 @@ export class PresenceMap implements Presence {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** With a new stream the server knows nothing of this client's presence. */
-  welcomed(newStream: boolean): void {
-    if (newStream && this.self) this.#tell();
+  /** What was said on the wire before may be lost, and with a new stream the server knows nothing of this client's presence. */
+  welcomed(): void {
+    if (this.self || this.#clock > 0) this.#tell();
   }
 
   received(full: boolean, entries: readonly PresenceEntry[]): void {

@@ -4,6 +4,7 @@ import { Chat } from './chat.js';
 import type { DisconnectReason } from './closing.js';
 import { Data } from './data.js';
 import { listDevices } from './devices.js';
+import type { Documents } from './documents.js';
 import { Emitter } from './emitter.js';
 import { notConnected, TurnoutError } from './errors.js';
 import type { RoomEvents } from './events.js';
@@ -13,12 +14,12 @@ import { Media } from './media.js';
 import { Moderation } from './moderation.js';
 import { watchNetwork } from './network.js';
 import type { RemoteParticipant } from './participant.js';
-import { type RoomOptions, socketUrl } from './options.js';
+import { autoSubscribe, type RoomOptions, socketUrl } from './options.js';
 import { Playback } from './playback.js';
 import type { Presence } from './presence.js';
 import type { Joined, ServerMessage } from './protocol.js';
 import { Roster } from './roster.js';
-import { Signal } from './signal.js';
+import { binaryOf, Signal } from './signal.js';
 import { initial, type Link, type Message, reduce, type RoomData, type RoomState } from './state.js';
 import { callStats, type CallStats, type Traffic } from './stats.js';
 import { openTopic, type Topic, type TopicOptions } from './topic.js';
@@ -67,18 +68,24 @@ export class Room {
       {
         createConnection: (config) => new RTCPeerConnection(config),
         config: { ...options.rtc, ...(options.relayOnly && { iceTransportPolicy: 'relay' }) },
+        idle: options.media === false,
       },
       {
-        link: (state) => this.#link('media', state),
+        link: (state) => {
+          this.#link('media', state);
+          this.#data.media(state === 'up');
+        },
         slotsChanged: () => this.#tracksChanged(),
         channels: (reliable, lossy) => this.#data.channels(reliable, lossy),
         error: (error) => this.#events.emit('error', error),
       },
     );
-    this.#data = new Data(
-      (state) => this.#link('data', state),
-      () => this.#media.openChannels(),
-    );
+    this.#data = new Data({
+      socket: binaryOf(() => this.#signal),
+      webRTC: options.media !== false,
+      link: (state) => this.#link('data', state),
+      reopen: () => this.#media.openChannels(),
+    });
     this.local = new LocalParticipant(
       {
         publish: (outgoing) => this.#media.publish(outgoing),
@@ -97,7 +104,7 @@ export class Room {
       events: this.#events,
       playback: this.#playback,
       subscriber: this.#wishes,
-      autoSubscribe: options.autoSubscribe ?? true,
+      autoSubscribe: autoSubscribe(options),
       receiver: (slot) => this.#media.receiver(slot),
     });
     this.#listening = new Listening(
@@ -137,6 +144,9 @@ export class Room {
   get presence(): Presence {
     return this.#data.presence;
   }
+  get documents(): Documents {
+    return this.#data.documents;
+  }
 
   /** Joins. Rejects with a TurnoutError when the first attempt fails; later losses are mended without it. */
   async connect(signal?: AbortSignal): Promise<void> {
@@ -146,7 +156,7 @@ export class Room {
       {
         url: socketUrl(this.#options.url),
         token: this.#options.token,
-        autoSubscribe: this.#options.autoSubscribe ?? true,
+        autoSubscribe: autoSubscribe(this.#options),
         backoff: { ...usualBackoff, ...this.#options.reconnect },
         random: Math.random,
         openSocket: (url, protocols) => new WebSocket(url, protocols),
@@ -156,7 +166,8 @@ export class Room {
         joined: (joined, again) => this.#joined(joined, again),
         resumed: () => this.#resumed(),
         message: (message) => this.#message(message),
-        lost: () => this.#dispatch({ t: 'reconnecting' }),
+        binary: (message) => this.#data.socketMessage(message),
+        lost: () => this.#lost(),
         ended: (reason, error) => this.#ended(reason, error),
       },
     );
@@ -223,13 +234,20 @@ export class Room {
   #joined(joined: Joined, again: boolean): void {
     this.#dispatch({ t: 'joined', d: joined });
     this.#media.joined(joined);
+    this.#data.socket(true);
     this.#listening.start();
     if (again) this.#wishes.again();
   }
 
   #resumed(): void {
     this.#media.resumed();
+    this.#data.socket(true);
     this.#dispatch({ t: 'resumedSession' });
+  }
+
+  #lost(): void {
+    this.#data.socket(false);
+    this.#dispatch({ t: 'reconnecting' });
   }
 
   #message(message: ServerMessage): void {

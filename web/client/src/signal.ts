@@ -13,7 +13,7 @@ export type Token = string | (() => string | Promise<string>);
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, context?: object) => void;
 
 /** The part of a WebSocket that is used. */
-export type Socket = Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
+export type Socket = Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose' | 'binaryType' | 'bufferedAmount'>;
 
 export interface SignalOptions {
   /** The address of /ws. */
@@ -31,6 +31,8 @@ export interface SignalEvents {
   joined(joined: Joined, again: boolean): void;
   resumed(): void;
   message(message: ServerMessage): void;
+  /** A binary message: data.md §1. */
+  binary(message: Uint8Array): void;
   /** The WebSocket dropped; attempts to get back have begun. */
   lost(): void;
   /** It is over, and stays so. */
@@ -112,6 +114,16 @@ export class Signal {
     if (this.#attached) this.#send(post);
   }
 
+  /** Sends a binary message; it is lost while there is no WebSocket. */
+  sendBinary(message: Uint8Array<ArrayBuffer>): void {
+    if (this.#attached) this.#socket?.send(message);
+  }
+
+  /** Bytes that the WebSocket has not sent yet. */
+  get bufferedAmount(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
   /** Leaves without waiting: the page is being closed. */
   leaveNow(): void {
     if (this.#attached) this.#send(this.#session.request({ t: 'leave', d: {} }));
@@ -154,6 +166,7 @@ export class Signal {
     // A token that is none cannot stand in a header: the server shall say so, not the WebSocket constructor.
     const inHeader = token !== undefined && /^[\w.-]+$/.test(token);
     const socket = this.#options.openSocket(this.#options.url, inHeader ? [SUBPROTOCOL, `access_token_${token}`] : [SUBPROTOCOL]);
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#lastError = this.#disconnect = undefined;
     this.#within(handshakeMs, () => this.#lost({ code: 1006, newToken: false, error: noAnswer }));
@@ -177,8 +190,12 @@ export class Signal {
   }
 
   #receive(data: unknown): void {
-    if (typeof data !== 'string') return; // data frames are not for this connection
     this.#heartbeat.heard();
+    if (data instanceof ArrayBuffer) {
+      if (this.#attached) this.#events.binary(new Uint8Array(data));
+      return;
+    }
+    if (typeof data !== 'string') return;
     let frame: ServerFrame;
     try {
       frame = decode(data);
@@ -337,6 +354,18 @@ export class Signal {
   #send(frame: ClientFrame): void {
     this.#socket?.send(encode(frame));
   }
+}
+
+/** The binary messages of whichever Signal there is. */
+export function binaryOf(
+  signal: () => Signal | undefined,
+): Pick<WebSocket, 'bufferedAmount'> & { send(message: Uint8Array<ArrayBuffer>): void } {
+  return {
+    get bufferedAmount() {
+      return signal()?.bufferedAmount ?? 0;
+    },
+    send: (message) => signal()?.sendBinary(message),
+  };
 }
 
 const noAnswer: ErrorInfo = { code: 'net.timeout', message: 'the server did not answer', retryable: true };

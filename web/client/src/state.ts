@@ -4,7 +4,8 @@ import type { TurnoutError } from './errors.js';
 import type { ParticipantInfo, Permissions, PublicationInfo, ServerMessage } from './protocol.js';
 
 export type RoomState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'disconnected';
-export type Link = 'up' | 'connecting' | 'down';
+/** fallback: data goes over the WebSocket. */
+export type Link = 'up' | 'fallback' | 'connecting' | 'down';
 
 export interface RoomData {
   readonly connection: RoomState;

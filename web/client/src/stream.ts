@@ -1,6 +1,6 @@
 // The numbered frames between this client and the server, which outlive the wire that carries them: docs/reference/data.md §3.
 // It does no I/O and knows no time.
-import { type FromServer, type Received, WIRE_BYTES, body, decodeBody, encode, framed, type Send } from './frame.js';
+import { body, type Counted, decodeBody, encode, framed, type FromServer, type Received, WIRE_BYTES } from './frame.js';
 
 // What is kept until it is acknowledged. When it is full, send refuses.
 export const KEPT_FRAMES = 8192;
@@ -38,6 +38,10 @@ export class Stream {
   /** The highest number that has gone out on any wire. */
   #sentSeq = 0;
   #received = 0;
+  /** What the last hello said of #received; the wire before it went on meanwhile. */
+  #saidReceived = 0;
+  /** So many counted frames come again on this wire. */
+  #again = 0;
   #ackedReceived = 0;
   #bytesSinceAck = 0;
   #welcomed = false;
@@ -63,9 +67,14 @@ export class Stream {
     return this.#messageBytes;
   }
 
-  /** The first frame on a new wire. */
+  /** Whether anything has gone out that the server has not acknowledged. */
+  get unacknowledged(): boolean {
+    return (this.#kept[0]?.seq ?? Infinity) <= this.#sentSeq;
+  }
+
+  /** The first frame on a new wire. The wire before it may go on until welcome. */
   hello(): Uint8Array<ArrayBuffer> {
-    this.#welcomed = false;
+    this.#saidReceived = this.#received;
     return encode({ type: 'hello', version: 1, stream: this.#id, received: this.#received });
   }
 
@@ -80,11 +89,14 @@ export class Stream {
     this.#welcomed = true;
     this.#gone = 0;
     if (same) {
+      this.#again += this.#received - this.#saidReceived;
+      this.#received = this.#saidReceived;
+      this.#ackedReceived = Math.min(this.#ackedReceived, this.#received);
       this.acknowledged(welcome.received);
       return { same, lost: 0 };
     }
     this.#id = welcome.stream;
-    this.#received = this.#ackedReceived = this.#bytesSinceAck = 0;
+    this.#received = this.#again = this.#ackedReceived = this.#bytesSinceAck = 0;
     this.#partial.clear();
     return { same, lost: this.#begin() };
   }
@@ -100,10 +112,13 @@ export class Stream {
     return lost;
   }
 
-  /** Numbers a frame and keeps it, cut into fragments when it is large. False: too much is kept already, and nothing has changed. */
-  send(frame: Send): boolean {
+  /**
+   * Numbers a frame and keeps it, cut into fragments under the id when it is large.
+   * False: too much is kept already, and nothing has changed.
+   */
+  send(frame: Counted, id: number): boolean {
     const inner = body(frame);
-    const pieces = inner.length + 4 <= WIRE_BYTES ? [framed(inner)] : fragments(frame.id, inner);
+    const pieces = inner.length + 4 <= WIRE_BYTES ? [framed(inner)] : fragments(id, inner);
     const bytes = pieces.reduce((sum, p) => sum + p.length, 0);
     if (this.#kept.length + pieces.length > KEPT_FRAMES || this.#keptBytes + bytes > KEPT_BYTES) return false;
     const first = this.#lastSeq + 1;
@@ -135,6 +150,10 @@ export class Stream {
     if (counted) {
       this.#received++;
       this.#bytesSinceAck += bytes;
+      if (this.#again > 0) {
+        this.#again--;
+        return undefined;
+      }
     }
     if (frame.type === 'gap') this.#partial.clear();
     return frame.type === 'fragment' ? this.#assemble(frame) : frame;

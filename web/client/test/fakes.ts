@@ -26,7 +26,10 @@ export class FakeSocket {
   onopen: WebSocket['onopen'] = null;
   onmessage: WebSocket['onmessage'] = null;
   onclose: WebSocket['onclose'] = null;
+  binaryType: BinaryType = 'blob';
+  bufferedAmount = 0;
   readonly sent: ClientFrame[] = [];
+  readonly binary: Uint8Array[] = [];
   closedWith: number | undefined;
 
   constructor(
@@ -34,9 +37,10 @@ export class FakeSocket {
     readonly protocols: string[],
   ) {}
 
-  send(text: string): void {
-    this.sent.push(JSON.parse(text) as ClientFrame);
-  }
+  send: WebSocket['send'] = (data) => {
+    if (typeof data === 'string') this.sent.push(JSON.parse(data) as ClientFrame);
+    else this.binary.push(data as Uint8Array);
+  };
 
   close(code?: number): void {
     this.closedWith = code;
@@ -46,8 +50,8 @@ export class FakeSocket {
     this.onopen?.call(this as unknown as WebSocket, new Event('open'));
   }
 
-  say(frame: ServerFrame | string): void {
-    const data = typeof frame === 'string' ? frame : JSON.stringify(frame);
+  say(frame: ServerFrame | string | Uint8Array): void {
+    const data = typeof frame === 'string' ? frame : frame instanceof Uint8Array ? frame.slice().buffer : JSON.stringify(frame);
     this.onmessage?.call(this as unknown as WebSocket, { data } as MessageEvent);
   }
 
@@ -119,7 +123,7 @@ export class FakePeerConnection {
 
   createDataChannel(label: string): RTCDataChannel {
     this.channels.push(label);
-    return { readyState: 'connecting' } as RTCDataChannel;
+    return { readyState: 'connecting', close: () => undefined } as RTCDataChannel;
   }
   addTransceiver(what: string | { kind: string }, init: RTCRtpTransceiverInit = {}): FakeTransceiver {
     const kind = typeof what === 'string' ? what : what.kind;

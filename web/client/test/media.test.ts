@@ -37,6 +37,7 @@ class World {
         return peer as unknown as RTCPeerConnection;
       },
       config: {},
+      idle: false,
     },
     {
       link: (state) => this.links.push(state),

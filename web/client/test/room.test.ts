@@ -172,6 +172,37 @@ describe('a room', () => {
   });
 });
 
+describe('a room without media', () => {
+  async function withoutMedia(): Promise<World> {
+    const w = new World(new Room({ url: 'https://example.org/', token: 'a.b.c', media: false }));
+    const connecting = w.room.connect();
+    await settle();
+    w.joined();
+    await connecting;
+    return w;
+  }
+
+  test('makes no RTCPeerConnection, and has its data on the WebSocket', async () => {
+    const w = await withoutMedia();
+    expect(w.socket.sent[0]).toMatchObject({ t: 'join', d: { autoSubscribe: false } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(w.socket.binary).toHaveLength(1);
+    w.socket.say(Uint8Array.of(8, 2, 1, 5, 0, 100, 100, 100, 1));
+    expect(w.room.transports).toMatchObject({ signal: 'up', data: 'fallback' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(peers).toHaveLength(0);
+  });
+
+  test('makes one when something is published', async () => {
+    const w = await withoutMedia();
+    const publishing = w.room.local.publish(new LocalTrack(fakeTrack('audio')));
+    await w.answer();
+    await publishing;
+    expect(peers).toHaveLength(1);
+    expect(peers[0]?.channels).toHaveLength(2);
+  });
+});
+
 describe('what I publish', () => {
   async function published(): Promise<{ w: World; media: MediaStreamTrack; id: string }> {
     const w = await joined();

@@ -42,6 +42,7 @@ function world(token?: Token, more: Partial<SignalOptions> = {}): World {
       joined: (_, again) => events.push(again ? 'joined again' : 'joined'),
       resumed: () => events.push('resumed'),
       message: (m) => events.push(m.t),
+      binary: (b) => events.push(`binary ${b.length}`),
       lost: () => events.push('lost'),
       ended: (reason) => events.push(`ended ${reason}`),
     },
