@@ -149,7 +149,7 @@ func (s *Server) open(cfg *settings) error {
 		switch {
 		case err != nil:
 		case s.shared[l.kind]:
-			s.listens(listening{kind: l.kind, at: host, shared: true})
+			s.listenAt(listening{kind: l.kind, at: host, shared: true})
 		default:
 			err = l.open(host)
 		}
