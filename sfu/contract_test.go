@@ -9,7 +9,7 @@ import (
 
 // TestTransport runs what every transport must do on all of them.
 func TestTransport(t *testing.T) {
-	for _, ice := range []string{sfu.ICELite} {
+	for _, ice := range []string{sfu.ICELite, sfu.ICEFull} {
 		t.Run(ice, func(t *testing.T) {
 			for name, test := range contract() {
 				t.Run(name, func(t *testing.T) {
@@ -23,7 +23,7 @@ func TestTransport(t *testing.T) {
 
 // iceOf returns what the running test is about.
 func iceOf(t *testing.T) string {
-	for _, ice := range []string{sfu.ICELite} {
+	for _, ice := range []string{sfu.ICELite, sfu.ICEFull} {
 		if strings.HasPrefix(t.Name(), "TestTransport/"+ice+"/") {
 			return ice
 		}

@@ -45,6 +45,8 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	}
 	host, err := native.Open(native.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
+		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
 	})
 	if err != nil {
 		return nil, err
@@ -60,6 +62,9 @@ func (e *Engine) Advertised() []Advertised {
 	}
 	return all
 }
+
+// ICE is ICELite or ICEFull, and why.
+func (e *Engine) ICE() (mode, because string) { return e.host.ICE() }
 
 // Advertised is one address under which media can reach the engine.
 type Advertised struct {

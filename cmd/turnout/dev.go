@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/turnout-rtc/turnout/sfu"
 )
 
 type devCommand struct {
@@ -22,7 +24,7 @@ type devCommand struct {
 
 // Run serves like serve, and hands a token to anyone who asks.
 func (c *devCommand) Run(p *process) error {
-	cfg, log := c.Config.resolved(), newLogger(c.Config.Log, p.stderr)
+	cfg, log := forThisNetwork(c.Config.resolved()), newLogger(c.Config.Log, p.stderr)
 	addresses := []string{cfg.Listen}
 	if cfg.secure() {
 		addresses = append(addresses, cfg.TLS.Listen)
@@ -57,9 +59,17 @@ func (*devCommand) reread(p *process, was Config, log *slog.Logger) (Config, err
 	if _, err := parse(p.args, &again, p.stdout, p.stderr); err != nil {
 		return Config{}, err
 	}
-	cfg := again.Dev.Config.resolved()
+	cfg := forThisNetwork(again.Dev.Config.resolved())
 	cfg.Data = was.Data
 	return cfg, keepSecrets(&cfg, log)
+}
+
+// forThisNetwork is cfg for clients on this machine and its network: they reach it, whatever its addresses look like.
+func forThisNetwork(cfg Config) Config {
+	if cfg.RTC.ICE == sfu.ICEAuto {
+		cfg.RTC.ICE = sfu.ICELite
+	}
+	return cfg
 }
 
 // devData finds a directory that can be written to: the one asked for, or else the usual one, or else a temporary one.
@@ -94,6 +104,8 @@ func announce(out io.Writer, s *server) error {
 		fmt.Fprintf(w, "  SHA-256\t%s\n", sum)
 	}
 	fmt.Fprintf(w, "  Media\t%s\n", strings.Join(mediaList(s), "\n\t"))
+	mode, _ := s.media.ICE()
+	fmt.Fprintf(w, "  ICE\t%s\n", mode)
 	fmt.Fprintf(w, "  TURN\t%s\n", orNone(strings.Join(turnList(s), "\n\t")))
 	fmt.Fprintf(w, "  Data\t%s\n", data)
 	fmt.Fprintf(w, "\nOpen the room in two windows. Ctrl-C stops the server.\n")

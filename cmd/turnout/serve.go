@@ -33,6 +33,8 @@ func (c *serveCommand) Run(p *process) error {
 		},
 		announce: func(s *server) error {
 			log.Info("serving", "version", version(), "listen", s.http[0].addr.String(), "media", mediaList(s), "turn", turnList(s))
+			mode, because := s.media.ICE()
+			log.Info("ICE", "mode", mode, "because", because)
 			s.announceSecure()
 			return nil
 		},

@@ -13,11 +13,16 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/auth"
 )
 
-type tokenCommand struct {
+// signer are the flags that say where the key is that access tokens are signed with.
+type signer struct {
 	File string            `name:"config" short:"c" placeholder:"FILE" help:"The server's configuration file, to sign with its key."`
 	Data string            `placeholder:"DIR" help:"The server's data directory, to sign with the key in it."`
 	Keys map[string]string `name:"signaling-keys" placeholder:"NAME=SECRET" help:"Keys to sign with. Better in TURNOUT_SIGNALING_KEYS: others can see the flags of a program."`
 	Key  string            `placeholder:"NAME" help:"Name of the key to sign with, when there are several."`
+}
+
+type tokenCommand struct {
+	signer `embed:""`
 
 	Room     string        `required:"" help:"Room that the token is for."`
 	Identity string        `required:"" help:"Identity of the participant, unique in the room."`
@@ -31,11 +36,7 @@ type tokenCommand struct {
 
 // Run prints a token, or a link that holds one.
 func (c *tokenCommand) Run(p *process) error {
-	keys, err := c.keys()
-	if err != nil {
-		return err
-	}
-	name, err := choose(keys, c.Key)
+	name, secret, err := c.choose()
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (c *tokenCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	signed, err := auth.Mint(name, keys[name], auth.Token{
+	signed, err := auth.Mint(name, secret, auth.Token{
 		Identity: c.Identity, Name: c.Name, Room: c.Room, Grants: grants, Expires: time.Now().Add(c.TTL),
 	})
 	if err != nil {
@@ -56,8 +57,18 @@ func (c *tokenCommand) Run(p *process) error {
 	return err
 }
 
+// choose returns the key to sign with.
+func (c *signer) choose() (name, secret string, err error) {
+	keys, err := c.keys()
+	if err != nil {
+		return "", "", err
+	}
+	name, err = choose(keys, c.Key)
+	return name, keys[name], err
+}
+
 // keys are those of the flags, the environment, the file, or the data directory, whichever is first to have some.
-func (c *tokenCommand) keys() (map[string]string, error) {
+func (c *signer) keys() (map[string]string, error) {
 	if len(c.Keys) > 0 {
 		return c.Keys, nil
 	}

@@ -36,6 +36,16 @@ func expand(listen []netip.AddrPort) ([]netip.AddrPort, error) {
 	return out, nil
 }
 
+// Addresses are those that a server which listens on listen would have.
+func Addresses(listen []netip.AddrPort) ([]netip.Addr, error) {
+	all, err := expand(listen)
+	var own []netip.Addr
+	for _, a := range all {
+		own = append(own, a.Addr())
+	}
+	return own, err
+}
+
 // usable leaves out what no candidate can contain: loopback, and IPv6 link-local addresses, which need a zone.
 func usable(own []net.Addr, only4 bool) (out []netip.Addr) {
 	for _, o := range own {

@@ -22,6 +22,9 @@ type Config struct {
 	Advertise []answer.Candidate // what answers contain; none means the addresses listened on, and Shared
 	Net       netio.Config       // of the UDP sockets; Addr is not used
 
+	Full bool     // for a server behind a NAT: it sends checks, too, and finds out how the NAT shows it
+	STUN []string // servers to ask for that, as host:port or host; not used without Full
+
 	Certificate tls.Certificate // of DTLS; none makes one
 	Policy      answer.Policy
 	Offer       answer.Limits
@@ -46,6 +49,7 @@ type Limits struct {
 	TCPBuffer   int           // bytes waiting to be sent on a TCP connection; default 256 KiB
 	TCPPerOwner int           // connections of one transport; default 4
 	Foreign     int           // datagrams waiting for who takes the foreign ones, per socket; default 512
+	Candidates  int           // of a peer that are checked, with Config.Full; default 32
 }
 
 func (l Limits) withDefaults() Limits {
@@ -62,6 +66,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TCPBuffer, 256<<10)
 	set(&l.TCPPerOwner, 4)
 	set(&l.Foreign, 512)
+	set(&l.Candidates, 32)
 	if l.Handshake <= 0 {
 		l.Handshake = 30 * time.Second
 	}

@@ -1,5 +1,8 @@
-// Package lite is a media transport for a server that its clients can reach: ICE-lite, DTLS, SRTP keys and data channels
-// over sockets shared by everyone, without a PeerConnection. An idle peer costs less than half of one on pion/webrtc.
+// Package lite is a light media transport: ICE, DTLS, SRTP keys and data channels over sockets shared by everyone, without a
+// PeerConnection. An idle peer costs less than half of one on pion/webrtc.
+//
+// A server that its clients can reach needs ICE-lite: it only answers. One behind a NAT (Config.Full) also asks: it sends
+// connectivity checks, and has STUN servers tell how the NAT shows it. All else is the same.
 //
 // Its nouns: a Server owns the sockets and knows whose a datagram is. A Transport is the server's end of one
 // RTCPeerConnection. A Path is where to send to it; an Outlet is a goroutine's way there. A Channel is a data channel that
@@ -20,7 +23,8 @@
 // What happens by itself is told by events: the state has changed, a data channel was opened or closed. Keys and Path are
 // read when needed; they cost an atomic load.
 //
-// Goroutines: one reader per UDP socket, one clock for all transports, three of pion's per transport with DTLS, and with
+// Goroutines: one reader per UDP socket, one clock for all transports, with Config.Full one that asks and one that looks up
+// STUN servers, three of pion's per transport with DTLS, and with
 // data channels four of SCTP and one that accepts them; one reader and one writer per TCP connection; one reader per
 // channel. Server.Close waits for them.
 package lite

@@ -2,6 +2,7 @@ package lite
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
@@ -28,7 +29,7 @@ func (t *Transport) Path() (Path, bool) {
 func (t *Transport) publish() bool {
 	if t.life.ended {
 		t.path.Store(nil)
-	} else if t.agent != nil {
+	} else if t.agent.answers != nil {
 		t.publishPath()
 	}
 	state := t.current()
@@ -36,9 +37,12 @@ func (t *Transport) publish() bool {
 }
 
 func (t *Transport) publishPath() {
-	to, ok := t.agent.Egress()
+	to, ok := t.agent.answers.Egress()
+	if asks := t.agent.asks; asks != nil {
+		asks.Follow(time.Now(), t.server.egress(to, ok))
+	}
 	next := Path{Number: to.Socket, Remote: to.Remote}
-	if s := t.streams[to.Socket]; s != nil {
+	if s := t.agent.streams[to.Socket]; s != nil {
 		next.TCP = s.conn
 	} else if ok = ok && to.Socket < len(t.server.sockets); ok {
 		next.Socket = t.server.sockets[to.Socket]
@@ -55,10 +59,10 @@ func (t *Transport) current() State {
 	if t.life.closed || t.life.ended {
 		return Closed
 	}
-	if t.agent == nil {
+	if t.agent.answers == nil {
 		return New
 	}
-	switch t.agent.State() {
+	switch t.agent.answers.State() {
 	case icelite.Connected:
 		if t.life.conn == nil {
 			return Connecting

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 )
@@ -21,6 +22,7 @@ type reader struct {
 	foreign *Foreign // nil while nobody asks
 	media   []Received
 	scratch icelite.Scratch
+	asked   icefull.Scratch
 }
 
 // read is the goroutine of socket i.
@@ -96,6 +98,9 @@ func (r *reader) stun(p netio.Packet) {
 		p.Release()
 	case purpose == demux.Query && r.foreign != nil:
 		r.foreign.push(p)
+	case purpose == demux.Reply && r.server.asking != nil:
+		r.server.asking.answered(demux.Path{Socket: r.socket, Remote: p.From}, p.Data, &r.asked)
+		p.Release()
 	default:
 		r.server.count.badCheck.Add(1)
 		p.Release()

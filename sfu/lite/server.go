@@ -1,9 +1,11 @@
 package lite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 )
@@ -26,11 +29,13 @@ type Server struct {
 	sockets     []*netio.Socket
 	foreign     []atomic.Pointer[Foreign] // by the number of the socket
 	listeners   []*net.TCPListener
-	advertised  []answer.Candidate
+	advertised  []answer.Candidate // but for those that a NAT makes of them
+	base        []int              // number of the first socket of the same address, by number
 	fingerprint answer.Fingerprint
 	secure      []dtls.ServerOption
 	count       counters
 	streams     streamLimits
+	asking      *asking // nil with ICE-lite
 	done        chan struct{}
 	running     sync.WaitGroup // everything that Close waits for
 
@@ -57,6 +62,9 @@ func Open(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.foreign = make([]atomic.Pointer[Foreign], len(s.sockets))
+	if cfg.Full {
+		s.asking = newAsking(s)
+	}
 	for i := range s.sockets {
 		s.running.Go(func() { s.read(i) })
 	}
@@ -64,7 +72,28 @@ func Open(cfg Config) (*Server, error) {
 		s.running.Go(func() { s.accept(l) })
 	}
 	s.running.Go(s.clock)
+	if s.asking != nil {
+		s.ask()
+	}
 	return s, nil
+}
+
+// ask begins to ask STUN servers, and waits a moment for the answers.
+func (s *Server) ask() {
+	s.running.Go(s.asking.run)
+	if len(s.cfg.STUN) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.running.Go(func() {
+		<-s.done
+		cancel()
+	})
+	s.running.Go(func() { s.asking.survey(ctx) })
+	select {
+	case <-s.asking.settled:
+	case <-time.After(introduction):
+	}
 }
 
 func (s *Server) listen() error {
@@ -81,6 +110,9 @@ func (s *Server) listen() error {
 		opened, err := netio.Open(c)
 		if err != nil {
 			return fmt.Errorf("lite: %w", err)
+		}
+		for range opened {
+			s.base = append(s.base, len(s.sockets))
 		}
 		s.sockets = append(s.sockets, opened...)
 		s.offer("udp", opened[0].Addr())
@@ -114,7 +146,54 @@ func (s *Server) listen() error {
 }
 
 // Advertised is what answers contain.
-func (s *Server) Advertised() []answer.Candidate { return s.advertised }
+func (s *Server) Advertised() []answer.Candidate {
+	if s.asking == nil {
+		return s.advertised
+	}
+	all := slices.Clone(s.advertised)
+	for _, m := range s.asking.mappings() {
+		c := answer.Candidate{Protocol: "udp", Addr: m.Addr, Base: m.Base.Addr}
+		if !slices.ContainsFunc(all, func(have answer.Candidate) bool { return have.Protocol == c.Protocol && have.Addr == c.Addr }) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// bases are the sockets that checks are sent from, one of each address.
+func (s *Server) bases() []icefull.Base {
+	var all []icefull.Base
+	for i, base := range s.base {
+		if i == base {
+			all = append(all, icefull.Base{Socket: i, Addr: s.sockets[i].Addr()})
+		}
+	}
+	return all
+}
+
+// basePath is a path with the socket that checks of its address are sent from: the kernel chooses among those of one address
+// which one gets the answer.
+func (s *Server) basePath(p demux.Path) demux.Path {
+	if p.Socket < len(s.base) {
+		p.Socket = s.base[p.Socket]
+	}
+	return p
+}
+
+// egress is the basePath of a path in use.
+func (s *Server) egress(p demux.Path, ok bool) demux.Path {
+	if !ok {
+		return demux.Path{}
+	}
+	return s.basePath(p)
+}
+
+// sendFrom sends a check over UDP. One that is lost is sent again.
+func (s *Server) sendFrom(p demux.Path, raw []byte) {
+	if p.Socket < len(s.sockets) {
+		_ = s.sockets[p.Socket].WriteTo(raw, p.Remote)
+	}
+}
 
 // Sockets are the UDP sockets, for writers to be made of.
 func (s *Server) Sockets() []*netio.Socket { return s.sockets }
@@ -125,6 +204,9 @@ func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
+		if s.asking != nil {
+			s.asking.forget(t)
+		}
 		return nil, ErrClosed
 	}
 	s.all[t] = struct{}{}
@@ -161,6 +243,9 @@ func (s *Server) remove(t *Transport, end func()) {
 	if _, ok := s.all[t]; ok {
 		delete(s.all, t)
 		s.table.Remove(t)
+		if s.asking != nil {
+			s.asking.forget(t)
+		}
 		s.running.Go(end)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/lite/icetcp"
 	"github.com/turnout-rtc/turnout/sfu/netio"
@@ -156,7 +157,7 @@ func (s *Server) serveStream(st *stream) {
 			owner.lost(from)
 		}
 	}()
-	var scratch icelite.Scratch
+	r := streamReader{server: s, stream: st, from: from}
 	buf, one := make([]byte, longestFrame), make([]Received, 1)
 	_ = st.conn.SetReadDeadline(time.Now().Add(s.cfg.Limits.TCPIdle))
 	for {
@@ -166,7 +167,7 @@ func (s *Server) serveStream(st *stream) {
 		}
 		kind := demux.Classify(buf[:n])
 		if kind == demux.STUN {
-			t, reply := s.checkStream(from, buf[:n], st, &scratch)
+			t := r.stun(buf[:n], owner)
 			if t == nil || owner != nil && t != owner {
 				return
 			}
@@ -174,7 +175,6 @@ func (s *Server) serveStream(st *stream) {
 				owner = t
 				s.streams.authenticated(st)
 			}
-			st.conn.Send(reply)
 			_ = st.conn.SetReadDeadline(time.Now().Add(streamSilence))
 			continue
 		}
@@ -193,12 +193,29 @@ func (s *Server) serveStream(st *stream) {
 	}
 }
 
-// checkStream is check for what came on a TCP connection.
-func (s *Server) checkStream(from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (*Transport, []byte) {
+// streamReader is what the goroutine of a TCP connection works with.
+type streamReader struct {
+	server  *Server
+	stream  *stream
+	from    demux.Path
+	scratch icelite.Scratch
+	asked   icefull.Scratch
+}
+
+// stun answers a check, or takes the answer to one of ours to the owner. It returns whose the message is, nil for nobody's.
+func (r *streamReader) stun(raw []byte, owner *Transport) *Transport {
 	purpose, ufrag := demux.PurposeOf(raw)
-	if purpose != demux.Check {
-		s.count.badCheck.Add(1)
-		return nil, nil
+	switch {
+	case purpose == demux.Check:
+		t, reply := r.server.check(r.from, raw, ufrag, r.stream, &r.scratch)
+		if t != nil {
+			r.stream.conn.Send(reply)
+		}
+		return t
+	case purpose == demux.Reply && owner != nil && r.server.asking != nil:
+		owner.answered(time.Now(), r.from, raw, &r.asked)
+		return owner
 	}
-	return s.check(from, raw, ufrag, via, scratch)
+	r.server.count.badCheck.Add(1)
+	return nil
 }

@@ -5,15 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/dtls/v3"
 
-	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
 )
@@ -23,6 +21,7 @@ type Transport struct {
 	// Set at construction, never changed.
 	server *Server
 	emit   func(Event)
+	tag    uint32 // of its checks, see icefull.Tag
 	queue  *queue // under DTLS
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -36,10 +35,9 @@ type Transport struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	agent        *icelite.Agent // nil until the first answer
+	agent        agent
 	fingerprints []answer.Fingerprint
 	data         *answer.Data
-	streams      map[int]*stream // TCP connections the peer has authenticated on, by the path's socket number
 	life         life
 }
 
@@ -61,14 +59,19 @@ type agreement struct {
 }
 
 func newTransport(s *Server, emit func(Event)) *Transport {
-	t := &Transport{server: s, emit: emit, streams: map[int]*stream{}}
+	t := &Transport{server: s, emit: emit}
+	t.agent.streams = map[int]*stream{}
+	if a := s.asking; a != nil {
+		t.tag = a.tag(t)
+		t.agent.asks = icefull.NewChecker(t.tag, icefull.Limits{Candidates: s.cfg.Limits.Candidates})
+	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.queue = newQueue(s.cfg.Limits.Control, &s.count.controlFull, t.send, t.end)
 	t.state.Store(New)
 	var id [8]byte
 	_, _ = rand.Read(id[:])
 	t.agreed.local = answer.Local{
-		Lite: true, Fingerprint: s.fingerprint, Candidates: s.advertised, CNAME: rand.Text()[:16],
+		Lite: s.asking == nil, Fingerprint: s.fingerprint, CNAME: rand.Text()[:16],
 		Session: binary.BigEndian.Uint64(id[:]) >> 2, MaxMessageSize: uint32(s.cfg.Limits.Message),
 	}
 	return t
@@ -101,8 +104,8 @@ func (t *Transport) Answer(offer string) (string, *answer.Description, error) {
 		if err != nil {
 			return "", nil, err
 		}
-		next.local.ICE = answer.ICE(fresh)
-		t.restart(fresh, next.description.ICE.Ufrag) // not the offer's, which would keep its text
+		next.local.ICE, next.local.Candidates = answer.ICE(fresh), t.server.Advertised()
+		t.restart(fresh, icelite.Credentials(next.description.ICE)) // not the offer's, which would keep its text
 	}
 	next.local.Version++
 	t.agreed = next
@@ -114,18 +117,6 @@ func randomSSRC() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:])
 	return binary.BigEndian.Uint32(b[:])
-}
-
-func (t *Transport) restart(fresh icelite.Credentials, remoteUfrag string) {
-	t.mu.Lock()
-	var retired string
-	if t.agent == nil {
-		t.agent = icelite.NewAgent(fresh, remoteUfrag, t.server.cfg.Timing)
-	} else {
-		retired = t.agent.Restart(fresh, remoteUfrag)
-	}
-	t.mu.Unlock()
-	t.server.retire(retired)
 }
 
 // apply takes over what DTLS and SCTP need to know of a description.
@@ -179,58 +170,12 @@ func (t *Transport) tearDown() {
 	_ = t.queue.Close()
 	t.path.Store(nil)
 	t.mu.Lock()
-	streams := t.streams
-	t.streams = nil
+	streams := t.agent.streams
+	t.agent.streams = nil
 	t.mu.Unlock()
 	for _, s := range streams {
 		_ = s.conn.Close()
 	}
-}
-
-// request lets the agent decide on a connectivity check.
-func (t *Transport) request(now time.Time, from demux.Path, raw []byte, via *stream, scratch *icelite.Scratch) (icelite.Result, error) {
-	t.mu.Lock()
-	if t.agent == nil || t.life.closed || t.life.ended {
-		t.mu.Unlock()
-		return icelite.Result{}, ErrClosed
-	}
-	if via != nil && t.streams[from.Socket] == nil && len(t.streams) >= t.server.cfg.Limits.TCPPerOwner {
-		t.mu.Unlock()
-		t.server.count.tcpLimit.Add(1)
-		return icelite.Result{}, errTooManyStreams
-	}
-	result, err := t.agent.Request(now, from, raw, scratch)
-	if err == nil && via != nil {
-		t.streams[from.Socket] = via
-	}
-	changed := t.publish()
-	t.mu.Unlock()
-	t.tell(changed)
-	return result, err
-}
-
-var errTooManyStreams = errors.New("lite: too many TCP connections of one peer")
-
-func (t *Transport) tick(now time.Time) {
-	t.mu.Lock()
-	if t.agent != nil {
-		t.agent.Tick(now)
-	}
-	changed := t.publish()
-	t.mu.Unlock()
-	t.tell(changed)
-}
-
-// lost says that a TCP connection is gone.
-func (t *Transport) lost(p demux.Path) {
-	t.mu.Lock()
-	delete(t.streams, p.Socket)
-	if t.agent != nil {
-		t.agent.Lost(p)
-	}
-	changed := t.publish()
-	t.mu.Unlock()
-	t.tell(changed)
 }
 
 // end says that DTLS is over.

@@ -182,15 +182,38 @@ func (p *peer) addTrack(pub *Publication) error {
 	}
 	pub.sender = transceiver.Sender()
 	p.publications = append(p.publications, pub)
+	for _, layer := range pub.layers {
+		if err := pub.sender.AddEncoding(layer); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+	}
 	sender := pub.sender
-	p.room.running.Go(func() { // interceptors see RTCP only while it is read
-		for {
-			if _, _, err := sender.ReadRTCP(); err != nil {
-				return
+	p.room.running.Go(func() { listen(sender.ReadRTCP, pub.track) })
+	for _, layer := range pub.layers {
+		read := sender.ReadSimulcastRTCP
+		rid := layer.RID()
+		p.room.running.Go(func() { listen(func() ([]rtcp.Packet, interceptor.Attributes, error) { return read(rid) }, layer) })
+	}
+	return nil
+}
+
+// listen reads RTCP until the sender stops: interceptors see it only while it is read.
+func listen(read func() ([]rtcp.Packet, interceptor.Attributes, error), track webrtc.TrackLocal) {
+	for {
+		packets, _, err := read()
+		if err != nil {
+			return
+		}
+		framer, ok := track.(KeyFramer)
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				if ok {
+					framer.KeyFrameRequested()
+				}
 			}
 		}
-	})
-	return nil
+	}
 }
 
 // unpublish stops sending. The m-line stays, inactive; the next offer says so.

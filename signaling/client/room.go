@@ -122,9 +122,10 @@ func (r *Room) Close() {
 }
 
 // Publish offers a track to the room. Track's codec must be one that pion registers by default. It returns when the server has
-// agreed.
-func (r *Room) Publish(ctx context.Context, track webrtc.TrackLocal, source string) (*Publication, error) {
-	p := &Publication{room: r, track: track, published: protocol.Publication{ID: newID(), Kind: protocol.Kind(track.Kind().String()), Source: source}}
+// agreed. With layers it is simulcast (RFC 8853): track and layers have rids, and whoever writes their packets adds the header
+// extensions of Encodings. A track that is a KeyFramer is told when the server asks for a key frame.
+func (r *Room) Publish(ctx context.Context, track webrtc.TrackLocal, source string, layers ...webrtc.TrackLocal) (*Publication, error) {
+	p := &Publication{room: r, track: track, layers: layers, published: protocol.Publication{ID: newID(), Kind: protocol.Kind(track.Kind().String()), Source: source}}
 	result := make(chan error, 1)
 	r.post(func() { r.peer.publish(p, func(err error) { result <- err }) })
 	select {
@@ -145,9 +146,34 @@ type Publication struct {
 	// Set at construction, never changed.
 	room      *Room
 	track     webrtc.TrackLocal
+	layers    []webrtc.TrackLocal
 	published protocol.Publication
 
 	sender *webrtc.RTPSender // Owned by run.
+}
+
+// KeyFramer is a track that can make key frames. KeyFrameRequested is called from a goroutine of the Room.
+type KeyFramer interface{ KeyFrameRequested() }
+
+// Encodings are the m-line's mid and the ids of the header extensions for it and for rids (RFC 8843 §15, RFC 8852), by which
+// a server tells layers apart.
+func (p *Publication) Encodings() (mid string, midID, ridID uint8) {
+	p.room.call(func() {
+		for _, t := range p.room.peer.pc.GetTransceivers() {
+			if t.Sender() == p.sender {
+				mid = t.Mid()
+			}
+		}
+		for _, e := range p.sender.GetParameters().HeaderExtensions {
+			switch e.URI {
+			case "urn:ietf:params:rtp-hdrext:sdes:mid":
+				midID = uint8(e.ID)
+			case "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id":
+				ridID = uint8(e.ID)
+			}
+		}
+	})
+	return mid, midID, ridID
 }
 
 // ID is its id in the room.

@@ -21,8 +21,8 @@ var local = Local{
 	ICE: ICE{"ourufrag", "our-password-of-22-chars"}, Lite: true,
 	Fingerprint: Fingerprint{"sha-256", strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 	Candidates: []Candidate{
-		{"udp", netip.MustParseAddrPort("192.0.2.1:7882")}, {"udp", netip.MustParseAddrPort("[2001:db8::1]:7882")},
-		{"tcp", netip.MustParseAddrPort("192.0.2.1:7882")},
+		{Protocol: "udp", Addr: netip.MustParseAddrPort("192.0.2.1:7882")}, {Protocol: "udp", Addr: netip.MustParseAddrPort("[2001:db8::1]:7882")},
+		{Protocol: "tcp", Addr: netip.MustParseAddrPort("192.0.2.1:7882")},
 	},
 	Session: 4242, Version: 1, CNAME: "turnout", MaxMessageSize: 262144,
 }

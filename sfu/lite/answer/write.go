@@ -23,6 +23,7 @@ type Local struct {
 type Candidate struct {
 	Protocol string // "udp" or "tcp"
 	Addr     netip.AddrPort
+	Base     netip.AddrPort // of a server-reflexive one: our own address, that a NAT shows as Addr
 }
 
 type writer struct{ strings.Builder }
@@ -117,13 +118,16 @@ func (w *writer) transport(l Local, first bool) {
 	if !first {
 		return
 	}
-	const host, localTop, tcpBelow = 126, 65535, 1 << 14
+	const host, reflexive, localTop, tcpBelow = 126, 100, 65535, 1 << 14
 	for i, c := range l.Candidates { // RFC 8445 §5.1.2.1; TCP is the way out when nothing else works
-		pref, tail := localTop-i, ""
-		if c.Protocol == "tcp" {
-			pref, tail = pref-tcpBelow, " tcptype passive"
+		kind, pref, tail := host, localTop-i, "host"
+		switch {
+		case c.Protocol == "tcp":
+			pref, tail = pref-tcpBelow, "host tcptype passive"
+		case c.Base.IsValid():
+			kind, tail = reflexive, fmt.Sprintf("srflx raddr %s rport %d", c.Base.Addr(), c.Base.Port())
 		}
-		w.line("a=candidate:%d 1 %s %d %s %d typ host%s", i+1, c.Protocol, host<<24|pref<<8|255, c.Addr.Addr(), c.Addr.Port(), tail)
+		w.line("a=candidate:%d 1 %s %d %s %d typ %s", i+1, c.Protocol, kind<<24|pref<<8|255, c.Addr.Addr(), c.Addr.Port(), tail)
 	}
 	w.line("a=end-of-candidates")
 }

@@ -199,6 +199,19 @@ func (a *Agent) accept(now time.Time, from demux.Path, nominates bool) {
 	a.settle(now)
 }
 
+// Answered says that the peer answered a check on p, authentically: it is there, and wants what is sent to it. It is of a full
+// agent, that sends checks, too; where to send is up to the peer's own checks.
+func (a *Agent) Answered(now time.Time, p demux.Path) {
+	if a.state == New || a.state == Expired {
+		return
+	}
+	a.heard, a.state = now, Connected
+	if p == a.egress {
+		a.egressAt = now
+	}
+	a.settle(now)
+}
+
 func (a *Agent) move(now time.Time, to demux.Path, nominated bool) {
 	a.egress, a.nominated, a.moved, a.pending = to, nominated, now, demux.Path{}
 	a.egressAt = now
