@@ -31,9 +31,11 @@ test('notes of two', async () => {
       await ada.page.press('Enter');
     }
     await mei.reads('notes-text', 'Slides');
+    await pause(500);
     await mei.page.press('Control+Home');
     await mei.page.press('ArrowDown');
     await mei.page.press('End');
+    await pause(500);
     await ada.page.type('Mei brings the camera');
     await mei.page.type(' Five minutes each.');
     await ada.reads('notes-state', 'All changes saved');
@@ -41,7 +43,6 @@ test('notes of two', async () => {
     await ada.sees('Mei', 'any');
     await pause(1000);
     await ada.page.screenshot(`${pictures}/notes.png`);
-    if (process.env['SCRATCH']) for (const [i, p] of open.entries()) await p.page.screenshot(`${process.env['SCRATCH']}/${i}.png`);
   } finally {
     await Promise.all(open.map((p) => p.close()));
     await server.stop();
