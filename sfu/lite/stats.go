@@ -21,19 +21,20 @@ const (
 	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
 	DropTCPLimit     = "tcp_limit"     // connections refused
 	DropChannelLimit = "channel_limit" // data channels refused
+	DropAddressLimit = "address_limit" // addresses of this machine that are not listened on
 	DropForeignFull  = "foreign_full"  // for who takes the foreign datagrams: they are not read fast enough
 )
 
 type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
-	foreignFull                                          atomic.Uint64
+	foreignFull, addressLimit                            atomic.Uint64
 }
 
 // Stats may be called from any goroutine.
 func (s *Server) Stats() Stats {
 	s.mu.RLock()
-	n := len(s.all)
+	n := len(s.transports)
 	s.mu.RUnlock()
 	c := &s.count
 	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: map[string]uint64{
@@ -41,5 +42,6 @@ func (s *Server) Stats() Stats {
 		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
+		DropAddressLimit: c.addressLimit.Load(),
 	}}
 }

@@ -204,9 +204,7 @@ func (h *Host) take(now time.Time) *porter {
 	select {
 	case w = <-h.porters:
 	default:
-		h.mu.RLock()
-		w = &porter{Outlet: *link.NewOutlet(h.server.Sockets())}
-		h.mu.RUnlock()
+		w = &porter{}
 	}
 	w.Now = now
 	return w
