@@ -53,8 +53,8 @@ func (g Grants) topic(topic string, right byte) bool {
 	return strings.IndexByte(rights, right) >= 0
 }
 
-// document says what a member may do with a document: the entry "doc:NAME" counts, else "doc:*", else "*".
-func (g Grants) document(name string) (read, write bool) {
+// Document says what a member may do with a document: the entry "doc:NAME" counts, else "doc:*", else "*".
+func (g Grants) Document(name string) (read, write bool) {
 	topic := "doc:" + name
 	if _, ok := g.Topics[topic]; !ok {
 		if _, ok := g.Topics["doc:*"]; ok {

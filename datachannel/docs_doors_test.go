@@ -2,6 +2,7 @@ package datachannel
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ func TestDoorsReadAndWrite(t *testing.T) {
 			events = nil
 			return e
 		}
-		r := h.OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) { events = append(events, e) })
+		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) { events = append(events, e) })
 		state, ok := take()[0].(DocState)
 		if !ok || !state.Writable || !bytes.Contains(state.Update, []byte("hello")) || state.Position.Seq != 1 {
 			t.Fatal(state)
@@ -61,9 +62,94 @@ func TestDoorsReadAndWrite(t *testing.T) {
 			t.Fatal("closed, and still there")
 		}
 		take()
-		h.OpenDoc("c", "notes", Grants{}, []byte{0}, func(e DocEvent) { events = append(events, e) })
+		h.Visit().OpenDoc("c", "notes", Grants{}, []byte{0}, func(e DocEvent) { events = append(events, e) })
 		if closed, ok := take()[0].(DocClosed); !ok || closed.Code != CodeForbidden {
 			t.Fatal(closed)
 		}
 	})
+}
+
+func TestAVisitHasALimitOfDocumentsAndARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, Config{Documents: 2, Rate: 10, Burst: 100})
+		h := s.hub()
+		told := map[Code]int{}
+		tell := func(e DocEvent) {
+			switch e := e.(type) {
+			case DocClosed:
+				told[e.Code]++
+			case DocRefused:
+				told[e.Code]++
+			}
+		}
+		v := h.Visit()
+		var open []*DocReader
+		for i := range 20 {
+			open = append(open, v.OpenDoc("a", fmt.Sprint("n", i), everything, []byte{0}, tell))
+			synctest.Wait()
+		}
+		if told[CodeDocLimit] != 18 {
+			t.Fatal(told)
+		}
+		open[0].Close()
+		last := v.OpenDoc("a", "one more", everything, []byte{0}, tell)
+		synctest.Wait()
+		if told[CodeDocLimit] != 18 {
+			t.Fatal("no room after one was closed", told)
+		}
+		for clock := range uint64(200) {
+			last.Update(1, insertion(7, clock, "x"))
+		}
+		synctest.Wait()
+		if told[CodeRateLimited] < 100 || told[CodeRateLimited] > 130 {
+			t.Fatal(told)
+		}
+		other := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, tell)
+		before := told[CodeRateLimited]
+		synctest.Wait()
+		other.Update(1, insertion(8, 0, "x"))
+		synctest.Wait()
+		if told[CodeRateLimited] != before {
+			t.Error("one visit disturbs another")
+		}
+	})
+}
+
+func TestEchoesOfAwarenessCountAsNoMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, Config{Rate: 1, Burst: 5})
+		h := s.hub()
+		refused := 0
+		tell := func(e DocEvent) {
+			if _, ok := e.(DocRefused); ok {
+				refused++
+			}
+		}
+		a := h.Visit().OpenDoc("a", "notes", everything, []byte{0}, tell)
+		b := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, tell)
+		a.Awareness(awarenessUpdate(1, 1, "{}"))
+		for range 1000 {
+			b.Awareness(awarenessUpdate(1, 1, "{}"))
+		}
+		synctest.Wait()
+		if refused != 0 {
+			t.Errorf("%d refused", refused)
+		}
+		for clock := range byte(20) {
+			a.Awareness(awarenessUpdate(1, clock+2, "{}"))
+		}
+		synctest.Wait()
+		if refused < 10 {
+			t.Errorf("of many news only %d are refused", refused)
+		}
+	})
+}
+
+func TestAFormIsMadeOnce(t *testing.T) {
+	var s Shared
+	made := 0
+	form := func() []byte { made++; return []byte{byte(made)} }
+	if a, b, c := s.Form("a", form), s.Form("a", form), s.Form("b", form); made != 2 || a[0] != 1 || b[0] != 1 || c[0] != 2 {
+		t.Error(made, a, b, c)
+	}
 }

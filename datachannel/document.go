@@ -162,7 +162,7 @@ func (h *Hub) updateDoc(now time.Time, r *DocReader, id uint64, b []byte) *refus
 	d.seq++
 	d.tidy()
 	if h.cfg.Relay == RelayAtOnce {
-		d.tell(r, DocChange{Position: d.position(), Update: fresh})
+		d.tell(r, DocChange{Position: d.position(), Update: fresh, Shared: &Shared{}})
 	}
 	h.persist(d, &entry{
 		record: log.Record{Seq: d.seq, Kind: log.Update, Subject: r.identity, Time: now, Data: fresh},
@@ -171,27 +171,27 @@ func (h *Hub) updateDoc(now time.Time, r *DocReader, id uint64, b []byte) *refus
 	return nil
 }
 
-// awarenessOf takes an awareness update of a reader.
-func (h *Hub) awarenessOf(now time.Time, r *DocReader, b []byte) *refusal {
+// awarenessOf takes an awareness update of a reader, and says whether it held news.
+func (h *Hub) awarenessOf(now time.Time, r *DocReader, b []byte) (news bool, x *refusal) {
 	d := r.doc
 	if d == nil {
-		return refuse(CodeDocNotOpen, "The document is not open.")
+		return false, refuse(CodeDocNotOpen, "The document is not open.")
 	}
 	r.silent = false
 	heard, err := d.awareness.Apply(now, yjs.Speaker{Owner: yjs.Owner(r.identity), Via: r.via}, b)
 	if err != nil {
-		return refuseAwareness(err)
+		return false, refuseAwareness(err)
 	}
 	h.meter.dropped(DroppedForeign, uint64(heard.Foreign))
 	h.meter.dropped(DroppedEcho, uint64(heard.Echoes))
 	if heard.Relay != nil {
-		d.tell(r, DocAwareness{Update: heard.Relay})
+		d.tell(r, DocAwareness{Update: heard.Relay, Shared: &Shared{}})
 	}
 	if heard.Reply != nil {
 		r.emit(DocAwareness{Update: heard.Reply})
 	}
 	if heard.Excess > 0 {
-		return refuse(CodeTooLarge, fmt.Sprintf("One participant has at most %d Yjs clients in a document.", h.cfg.AwarenessClients))
+		x = refuse(CodeTooLarge, fmt.Sprintf("One participant has at most %d Yjs clients in a document.", h.cfg.AwarenessClients))
 	}
-	return nil
+	return heard.Relay != nil, x
 }

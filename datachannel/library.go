@@ -21,7 +21,7 @@ type library struct {
 
 // openDoc opens a document for a reader, which is told by DocState, now or when it is loaded, or by DocClosed.
 func (h *Hub) openDoc(now time.Time, r *DocReader, g Grants, vector []byte) *refusal {
-	if read, _ := g.document(r.name); !read {
+	if read, _ := g.Document(r.name); !read {
 		return refuse(CodeForbidden, fmt.Sprintf("You may not read the document %q.", r.name))
 	}
 	if h.with.Store == nil {
@@ -121,7 +121,7 @@ func (h *Hub) closeDoc(now time.Time, r *DocReader) {
 	}
 	h.forget(r)
 	if gone := d.awareness.Leave(now, r.via); gone != nil {
-		d.tell(nil, DocAwareness{Update: gone})
+		d.tell(nil, DocAwareness{Update: gone, Shared: &Shared{}})
 	}
 	if len(d.readers) == 0 {
 		d.idle = now
@@ -134,6 +134,8 @@ func (h *Hub) forget(r *DocReader) {
 	r.doc = nil
 	if r.member != nil {
 		delete(r.member.docs, r.number)
+	} else {
+		r.visit.open--
 	}
 }
 
@@ -172,21 +174,70 @@ func (h *Hub) silence(now time.Time, d *document) {
 		d.awareness.Lose(r.via, now)
 	}
 	if gone := d.awareness.Expire(now); gone != nil {
-		d.tell(nil, DocAwareness{Update: gone})
+		d.tell(nil, DocAwareness{Update: gone, Shared: &Shared{}})
 	}
 }
 
 // doReader does what a door asks for, if it does not ask too much.
 func (h *Hub) doReader(now time.Time, r *DocReader, id uint64, data []byte, do func() *refusal) {
-	<-r.slots
+	<-r.visit.slots
 	x := refuse(CodeRateLimited, "This connection sends more than allowed.")
-	if r.in.Message(now, len(data)) == nil {
+	if r.visit.in.Message(now, len(data)) == nil {
 		x = do()
 	}
 	if x != nil {
 		h.meter.refused(x.code)
 		r.refuse(id, x)
 	}
+}
+
+// doAwareness takes a door's awareness update. Only news count as a message: stock clients send on whatever they hear, and would
+// be above their rate because others move their cursors.
+func (h *Hub) doAwareness(now time.Time, r *DocReader, update []byte) {
+	<-r.visit.slots
+	x := refuse(CodeRateLimited, "This connection sends more than allowed.")
+	if !r.visit.in.Exhausted(now) && r.visit.in.Bytes(now, len(update)) == nil {
+		var news bool
+		if news, x = h.awarenessOf(now, r, update); news || x != nil {
+			_ = r.visit.in.Message(now, 0) // there was room for one
+		}
+	}
+	if x != nil {
+		h.meter.refused(x.code)
+		r.refuse(0, x)
+	}
+}
+
+// visitorOpens opens a document for a door.
+func (h *Hub) visitorOpens(now time.Time, r *DocReader, g Grants, vector []byte) *refusal {
+	v := r.visit
+	if v.open >= h.cfg.Documents {
+		return refuse(CodeDocLimit, fmt.Sprintf("You have %d documents open, and more are not allowed.", v.open))
+	}
+	if v.in.Message(now, len(vector)) != nil {
+		return refuse(CodeRateLimited, "This connection sends more than allowed.")
+	}
+	if x := h.openDoc(now, r, g, vector); x != nil {
+		return x
+	}
+	v.open++
+	return nil
+}
+
+func (h *Hub) tellVector(r *DocReader) *refusal {
+	if r.doc == nil || !r.doc.loaded {
+		return nil
+	}
+	r.emit(DocVector{StateVector: r.doc.core.StateVector().Append(nil)})
+	return nil
+}
+
+func (h *Hub) tellAwareness(r *DocReader) *refusal {
+	if r.doc == nil {
+		return nil
+	}
+	r.emit(DocAwareness{Update: r.doc.awareness.Encode()})
+	return nil
 }
 
 func (h *Hub) syncDoc(r *DocReader, vector []byte) *refusal {

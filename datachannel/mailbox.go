@@ -24,7 +24,7 @@ type (
 	// opDrained says that a wire takes more again.
 	opDrained struct{ wire *Wire }
 
-	// What a door asks for; all but opDocClose have taken one of the reader's slots.
+	// What a door asks for; all but opDocClose have taken one of the visit's slots.
 	opDocOpen struct {
 		reader *DocReader
 		grants Grants
@@ -34,6 +34,8 @@ type (
 		reader *DocReader
 		vector []byte
 	}
+	opDocAsk    struct{ reader *DocReader }
+	opDocQuery  struct{ reader *DocReader }
 	opDocUpdate struct {
 		reader *DocReader
 		id     uint64
@@ -74,11 +76,19 @@ func (o opReceive) do(h *Hub, now time.Time) {
 }
 
 func (o opDocOpen) do(h *Hub, now time.Time) {
-	<-o.reader.slots
-	if x := h.openDoc(now, o.reader, o.grants, o.vector); x != nil {
+	<-o.reader.visit.slots
+	if x := h.visitorOpens(now, o.reader, o.grants, o.vector); x != nil {
 		h.meter.refused(x.code)
 		o.reader.closed(x)
 	}
+}
+
+func (o opDocAsk) do(h *Hub, now time.Time) {
+	h.doReader(now, o.reader, 0, nil, func() *refusal { return h.tellVector(o.reader) })
+}
+
+func (o opDocQuery) do(h *Hub, now time.Time) {
+	h.doReader(now, o.reader, 0, nil, func() *refusal { return h.tellAwareness(o.reader) })
 }
 
 func (o opDocSync) do(h *Hub, now time.Time) {
@@ -90,7 +100,7 @@ func (o opDocUpdate) do(h *Hub, now time.Time) {
 }
 
 func (o opDocAwareness) do(h *Hub, now time.Time) {
-	h.doReader(now, o.reader, 0, o.update, func() *refusal { return h.awarenessOf(now, o.reader, o.update) })
+	h.doAwareness(now, o.reader, o.update)
 }
 
 func (o opDocClose) do(h *Hub, now time.Time) { h.closeDoc(now, o.reader) }

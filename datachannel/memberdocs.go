@@ -20,7 +20,8 @@ func (h *Hub) handleDoc(now time.Time, m *Member, f frame.Frame) *refusal {
 		}
 	case frame.DocAwareness:
 		if r := m.docs[f.Doc]; r != nil {
-			return h.awarenessOf(now, r, f.Update)
+			_, x := h.awarenessOf(now, r, f.Update)
+			return x
 		}
 	case frame.DocClose:
 		if r := m.docs[f.Doc]; r != nil {
@@ -41,7 +42,7 @@ func (h *Hub) memberOpens(now time.Time, m *Member, f frame.DocOpen) *refusal {
 	case len(m.docs) >= h.cfg.Documents:
 		return refuse(CodeDocLimit, fmt.Sprintf("You have %d documents open, and more are not allowed.", len(m.docs)))
 	}
-	_, write := m.grants.document(f.Name)
+	_, write := m.grants.Document(f.Name)
 	r = &DocReader{hub: h, via: h.via.Add(1), identity: m.identity, name: f.Name, writable: write, member: m, number: f.Doc}
 	r.emit = func(e DocEvent) { h.tellMember(m, r.number, e) }
 	if x := h.openDoc(now, r, m.grants, f.StateVector); x != nil {

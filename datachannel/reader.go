@@ -22,6 +22,7 @@ type DocState struct {
 type DocChange struct {
 	Position log.Position
 	Update   []byte
+	Shared   *Shared
 }
 
 // DocAck says that the reader's update ID is on disk.
@@ -39,7 +40,13 @@ type DocRefused struct {
 }
 
 // DocAwareness is a y-protocols awareness update.
-type DocAwareness struct{ Update []byte }
+type DocAwareness struct {
+	Update []byte
+	Shared *Shared
+}
+
+// DocVector answers an Ask.
+type DocVector struct{ StateVector []byte }
 
 // DocClosed ends the reader: nothing follows.
 type DocClosed struct {
@@ -53,7 +60,54 @@ func (DocChange) docEvent()    {}
 func (DocAck) docEvent()       {}
 func (DocRefused) docEvent()   {}
 func (DocAwareness) docEvent() {}
+func (DocVector) docEvent()    {}
 func (DocClosed) docEvent()    {}
+
+// Shared keeps what doors make of an event for their wires, so that it is made once for all readers of a kind. Its owner is the
+// hub's goroutine, in which events are told.
+type Shared struct{ forms []form }
+
+type form struct {
+	kind  string
+	bytes []byte
+}
+
+// maxForms bounds the kinds that are kept for one event.
+const maxForms = 8
+
+// Form returns the event in the form of a kind, which make makes if nobody has before.
+func (s *Shared) Form(kind string, make func() []byte) []byte {
+	if s == nil {
+		return make()
+	}
+	for _, f := range s.forms {
+		if f.kind == kind {
+			return f.bytes
+		}
+	}
+	b := make()
+	if len(s.forms) < maxForms {
+		s.forms = append(s.forms, form{kind, b})
+	}
+	return b
+}
+
+// Visit is one connection that does not speak the data protocol: the doors for y-websocket and Hocuspocus. What it sends on all its
+// documents is counted together, against the limits of one participant.
+type Visit struct {
+	// Set at construction, never changed.
+	hub   *Hub
+	slots chan struct{} // one is taken by each message that waits for the loop
+
+	// Owned by run.
+	in   *inbox.Inbox
+	open int // documents
+}
+
+// Visit begins one. It ends when all its documents are closed.
+func (h *Hub) Visit() *Visit {
+	return &Visit{hub: h, slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox())}
+}
 
 // DocReader is one open document of one connection. Its methods may be called from any goroutine and do nothing after Close;
 // those with bytes keep them, and block while much of the reader's waits for the hub.
@@ -65,34 +119,36 @@ type DocReader struct {
 	name     string
 	writable bool
 	emit     func(DocEvent)
-	slots    chan struct{} // nil: the member's wire messages have taken theirs
-	member   *Member       // nil: not over the data protocol
+	visit    *Visit  // nil: over the data protocol
+	member   *Member // nil: not over the data protocol
 
 	// Owned by run.
-	in     *inbox.Inbox // nil: the member's counts
-	doc    *document    // nil: not open, or closed
-	number uint64       // the member's for it
-	silent bool         // its awareness has been taken away, because nothing is heard from the member
+	doc    *document // nil: not open, or closed
+	number uint64    // the member's for it
+	silent bool      // its awareness has been taken away, because nothing is heard from the member
 }
 
-// OpenDoc opens a document for a connection that does not speak the data protocol: the doors for y-websocket and Hocuspocus.
-// emit is called from the hub's goroutine, one event at a time, and has to return at once; the bytes of an event are shared
+// OpenDoc opens a document. emit is called from the hub's goroutine, one event at a time, and has to return at once; the bytes of an event are shared
 // and not to be changed. The first event is DocState or DocClosed. A connection that cannot take an event drops it and
 // calls Sync later. Without permission to read, or without an identity, there is a DocClosed. Several connections may have the
 // same identity: each is a reader of its own, and the Yjs clients that one announces go when it closes, unless another has
 // announced them since.
-func (h *Hub) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent)) *DocReader {
-	_, write := g.document(name)
-	r := &DocReader{
-		hub: h, via: h.via.Add(1), identity: identity, name: name, writable: write, emit: emit,
-		slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox()),
-	}
+func (v *Visit) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent)) *DocReader {
+	_, write := g.Document(name)
+	h := v.hub
+	r := &DocReader{hub: h, via: h.via.Add(1), identity: identity, name: name, writable: write, emit: emit, visit: v}
 	r.put(opDocOpen{r, g, stateVector})
 	return r
 }
 
 // Sync asks for what a peer with this state vector lacks; the answer is DocState.
 func (r *DocReader) Sync(stateVector []byte) { r.put(opDocSync{r, stateVector}) }
+
+// Ask asks for the hub's state vector; the answer is DocVector. A peer that is sent it sends what was refused for a while.
+func (r *DocReader) Ask() { r.put(opDocAsk{r}) }
+
+// QueryAwareness asks for the states of all; the answer is DocAwareness.
+func (r *DocReader) QueryAwareness() { r.put(opDocQuery{r}) }
 
 // Update brings an update. The answer is DocAck when it is on disk, or DocRefused; the id is repeated in it.
 func (r *DocReader) Update(id uint64, update []byte) { r.put(opDocUpdate{r, id, update}) }
@@ -105,7 +161,7 @@ func (r *DocReader) Close() { r.hub.box.put(opDocClose{r}) }
 
 func (r *DocReader) put(o op) {
 	select {
-	case r.slots <- struct{}{}:
+	case r.visit.slots <- struct{}{}:
 		r.hub.box.put(o)
 	case <-r.hub.done:
 	}

@@ -17,9 +17,12 @@ type Config struct {
 	ICE    string   `yaml:"ice" default:"auto" help:"lite for a server that clients can reach; full for one behind a NAT, which sends connectivity checks, too; auto looks at its addresses. See Reachability."`
 	STUN   []string `yaml:"stun" placeholder:"HOST:PORT" help:"STUN servers that tell a server behind a NAT its public address, as host or host:port. For full only."`
 
+	VideoOrientation bool `yaml:"video_orientation" default:"false" help:"Let publishers leave the turning of pictures to receivers; Firefox does not turn them."`
+
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
+	MaxREMB         int `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
 }
 
 // Values of Config.ICE. Nothing means ICEAuto.
@@ -37,6 +40,7 @@ const (
 	defaultMaxSlots        = 100
 	defaultMaxPublications = 16
 	defaultMaxSDPBytes     = 1 << 20
+	defaultMaxREMB         = 10_000_000
 )
 
 // Validate says what is wrong with c and what to do about it.
@@ -61,7 +65,7 @@ func (c Config) Validate() error {
 	for _, l := range []struct {
 		key   string
 		value int
-	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}} {
+	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}, {"max_remb", c.MaxREMB}} {
 		if l.value < 0 {
 			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
 		}
@@ -124,7 +128,7 @@ func (c Config) withDefaults() Config {
 	for _, l := range []struct {
 		value *int
 		or    int
-	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}} {
+	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}, {&c.MaxREMB, defaultMaxREMB}} {
 		if *l.value == 0 {
 			*l.value = l.or
 		}

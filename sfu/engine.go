@@ -45,6 +45,7 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	}
 	host, err := native.Open(native.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
 		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
 	})
 	if err != nil {

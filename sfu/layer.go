@@ -190,6 +190,10 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
+	if l.arrived.losses.GaveUp() && l.current { // a decoder cannot go on without them
+		l.publisher.router.engine.counters.gaveUp.Add(1)
+		l.requestKeyFrame()
+	}
 	if !l.arrived.losses.Pending() {
 		return
 	}
@@ -197,7 +201,8 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.pairs = receive.Pairs(l.arrived.asked, l.arrived.pairs[:0])
-	if err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+	if roundTrip, err := l.track.RequestAgain(l.arrived.pairs, via); err == nil {
+		l.arrived.losses.RoundTrip = roundTrip
 		l.publisher.router.engine.counters.askedAgain.Add(uint64(len(l.arrived.asked)))
 	}
 }

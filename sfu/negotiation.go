@@ -127,6 +127,7 @@ func (t *Transport) connect() error {
 		Track:         func(track link.Track) { t.call(func() { t.addTrack(track) }) },
 		Channel:       func(c link.Channel) { t.call(func() { t.addChannel(c) }) },
 		ChannelClosed: func(c link.Channel) { t.call(func() { t.removeChannel(c) }) },
+		Delivery:      t.delivered,
 	})
 	t.peer = peer
 	return err

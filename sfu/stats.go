@@ -14,6 +14,9 @@ type Stats struct {
 	NACKs, PLIs           uint64            // received from subscribers
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
+	GaveUp                uint64            // times that lost packets were not asked for any more, and a key frame instead
+	Reports               uint64            // RTCP of subscribers that told how packets arrived
+	Delivered, Lost       uint64            // packets that subscribers reported, where they report each (transport-wide feedback)
 	Dropped               map[string]uint64 // by reason, a fixed small set
 }
 
@@ -54,6 +57,7 @@ type counters struct {
 
 	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
 	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
+	gaveUp, reports, delivered, lost                         atomic.Uint64
 	dropped                                                  [reasons]atomic.Uint64
 }
 
@@ -73,6 +77,10 @@ func (c *counters) stats() Stats {
 		PLIs:             c.plis.Load(),
 		KeyFrameRequests: c.keyFrameRequests.Load(),
 		AskedAgain:       c.askedAgain.Load(),
+		GaveUp:           c.gaveUp.Load(),
+		Reports:          c.reports.Load(),
+		Delivered:        c.delivered.Load(),
+		Lost:             c.lost.Load(),
 		Dropped:          make(map[string]uint64, reasons),
 	}
 	for r := range reasons {

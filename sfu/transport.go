@@ -43,7 +43,8 @@ type Transport struct {
 	ctx    context.Context //nolint:containedctx // ends the loop
 	cancel context.CancelFunc
 
-	overrun atomic.Bool // a call was lost, the transport is to end
+	overrun atomic.Bool             // a call was lost, the transport is to end
+	quality atomic.Pointer[Quality] // nil before the first report
 
 	// Owned by run.
 	negotiation

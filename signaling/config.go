@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
+	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	EmptyTimeout    time.Duration `yaml:"empty_timeout" default:"30s" help:"Time an empty room is kept."`
 	AudioSlots      int           `yaml:"audio_slots" default:"3" help:"Audio slots of the first offer."`
 	VideoSlots      int           `yaml:"video_slots" default:"6" help:"Video slots of the first offer."`
+
+	WHIP whip.Config `yaml:"whip" embed:"" prefix:"whip-"`
 }
 
 // withDefaults sets what is zero.
@@ -61,6 +64,7 @@ func (c Config) withDefaults() Config {
 			*d.field = d.value
 		}
 	}
+	c.WHIP = c.WHIP.WithDefaults()
 	if c.Duplicate == "" {
 		c.Duplicate = string(room.Replace)
 	}
@@ -97,6 +101,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("signaling.%s: %d is too small", l.name, l.value)
 		}
 	}
+	if err := c.WHIP.Validate(); err != nil {
+		return fmt.Errorf("signaling.%w", err)
+	}
 	if c.Timeout <= c.Heartbeat {
 		return fmt.Errorf("signaling.timeout: %v must be longer than signaling.heartbeat, %v", c.Timeout, c.Heartbeat)
 	}
@@ -129,5 +136,6 @@ type Stats struct {
 	Closed         map[string]uint64 // WebSockets closed, by close code; "peer" and "lost" if not by us
 	Messages       uint64            // received
 
+	WHIP whip.Stats
 	Data datachannel.Stats // of all rooms together
 }

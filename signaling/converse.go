@@ -11,15 +11,15 @@ import (
 )
 
 // converse reads a session's WebSocket until it ends.
-func (s *Server) converse(at *attachment, in inRoom) {
-	t := talk{srv: s, at: at, in: in}
-	data := dataWire{conn: at.conn, member: in.session.data}
-	at.conn.AllowBinary(frame.MaxMessage)
+func (s *Server) converse(conn *ws.Conn, at *attachment, in inRoom) {
+	t := talk{srv: s, conn: conn, at: at, in: in}
+	data := dataWire{conn: conn, member: in.session.data}
+	conn.AllowBinary(frame.MaxMessage)
 	for {
-		m, err := at.conn.Read()
+		m, err := conn.Read()
 		if errors.Is(err, ws.ErrTimeout) {
-			at.conn.Finish(protocol.CloseSilent, "nothing was heard from you")
-			at.conn.Interrupt() // nor will be
+			conn.Finish(protocol.CloseSilent, "nothing was heard from you")
+			conn.Interrupt() // nor will be
 		}
 		if err != nil {
 			break
@@ -38,14 +38,15 @@ func (s *Server) converse(at *attachment, in inRoom) {
 	if in.session.detach(at) {
 		in.room.post(connection{sid: in.session.sid})
 	}
-	guest{conn: at.conn}.drain()
+	guest{conn: conn}.drain()
 }
 
 // talk is what hears a session's messages.
 type talk struct {
-	srv *Server
-	at  *attachment
-	in  inRoom
+	srv  *Server
+	conn *ws.Conn
+	at   *attachment
+	in   inRoom
 }
 
 // hear handles one message. It says false when the WebSocket is not the session's any more.
@@ -71,7 +72,7 @@ func (t talk) take(r protocol.Request) {
 	if ping, ok := r.Message.(protocol.Ping); ok {
 		t.in.session.ack(ping.N)
 		// A pong that finds no room is left out: those before it say the same.
-		t.at.conn.Say(protocol.EncodeBody(protocol.Pong{}).AppendFrame(nil, 0, 0))
+		t.conn.Say(protocol.EncodeBody(protocol.Pong{}).AppendFrame(nil, 0, 0))
 		return
 	}
 	if t.in.session.begin(r.ID) {

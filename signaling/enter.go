@@ -22,7 +22,7 @@ func (s *Server) serve(conn *ws.Conn, signed string) {
 		g.token = &token
 	}
 	if at, in, ok := g.enter(); ok {
-		s.converse(at, in)
+		s.converse(conn, at, in)
 		return
 	}
 	g.drain()
@@ -85,32 +85,38 @@ func (g guest) join(j protocol.Join, id uint64) (*attachment, inRoom, error) {
 	if err != nil {
 		return nil, inRoom{}, err
 	}
-	if g.srv.Draining() {
-		return nil, inRoom{}, &protocol.Error{Code: protocol.ServerDraining, Message: "the server is about to stop", Hint: "join again in a moment", Retryable: true}
-	}
-	if !g.srv.sessions.reserve() {
-		return nil, inRoom{}, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more participants", Hint: "try again later", Retryable: true}
-	}
 	live := newSession(g.srv.cfg.session(), id, time.Now())
 	at, _, _ := g.attach(live, 0) // first: it may be removed again as soon as it has joined, and must be told
 	g.listen(at, live)
+	l, err := g.srv.admit(enter{token: token, join: j, session: live, re: id})
+	return at, inRoom{session: live, room: l}, err
+}
+
+// admit takes a session into the room of its token. The error is a *protocol.Error.
+func (s *Server) admit(m enter) (*loop, error) {
+	if s.Draining() {
+		return nil, &protocol.Error{Code: protocol.ServerDraining, Message: "the server is about to stop", Hint: "join again in a moment", Retryable: true}
+	}
+	if !s.sessions.reserve() {
+		return nil, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more participants", Hint: "try again later", Retryable: true}
+	}
 	for range 3 { // a room may end while we are at its door; the next one is new
-		l := g.srv.rooms.enter(token.Room)
+		l := s.rooms.enter(m.token.Room)
 		if l == nil {
 			break
 		}
-		answered, err := l.admit(enter{token: token, join: j, session: live, re: id})
-		g.srv.rooms.entered(l)
+		answered, err := l.admit(m)
+		s.rooms.entered(l)
 		if answered && err == nil {
-			return at, inRoom{session: live, room: l}, nil
+			return l, nil
 		}
 		if answered {
-			g.srv.sessions.release()
-			return nil, inRoom{}, err
+			s.sessions.release()
+			return nil, err
 		}
 	}
-	g.srv.sessions.release()
-	return nil, inRoom{}, &protocol.Error{Code: protocol.ServerDraining, Message: "the room is being closed", Hint: "join again in a moment", Retryable: true}
+	s.sessions.release()
+	return nil, &protocol.Error{Code: protocol.ServerDraining, Message: "the room is being closed", Hint: "join again in a moment", Retryable: true}
 }
 
 func (g guest) verify(signed string) (auth.Token, error) {

@@ -48,9 +48,11 @@ type member struct {
 	slotMaps  uint64 // version of the last slotMap: transports count from 1 each, the client's goes on
 	slots     int    // rev of the last slots, likewise
 
-	graceUntil   time.Time // zero: its WebSocket is there
-	restartUntil time.Time // when waiting for an ICE restart ends; zero: nothing failed
-	renewICE     time.Time // zero: never
+	connect      time.Duration // how long media may take; 0: a client that can be asked for another offer
+	connectUntil time.Time     // zero: it is connected, or may take its time
+	graceUntil   time.Time     // zero: its WebSocket is there
+	restartUntil time.Time     // when waiting for an ICE restart ends; zero: nothing failed
+	renewICE     time.Time     // zero: never
 }
 
 // doing is what belongs to the request at hand and is not the state's business.
@@ -139,7 +141,11 @@ func (l *loop) sweep(now time.Time) {
 func (l *loop) due(now time.Time, sid room.SID, m *member) {
 	if l.alarm.passed(now, m.restartUntil) {
 		m.restartUntil = time.Time{}
-		l.send(sid, protocol.NeedOffer{Reason: protocol.NewTransport})
+		l.startAnew(sid, m)
+	}
+	if l.alarm.passed(now, m.connectUntil) {
+		m.connectUntil = time.Time{}
+		l.startAnew(sid, m)
 	}
 	if l.alarm.passed(now, m.renewICE) {
 		l.send(sid, protocol.ICEServers{ICEServers: l.iceServers(sid, m)})

@@ -18,7 +18,8 @@ type enter struct {
 	join    protocol.Join
 	session *liveSession
 	re      uint64
-	outcome chan<- error // buffered; nil: the session has begun
+	outcome chan<- error  // buffered; nil: the session has begun
+	connect time.Duration // how long media may take to connect; 0: as long as it likes
 }
 
 // request is a client's message.

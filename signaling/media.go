@@ -136,8 +136,17 @@ func (l *loop) refused(sid room.SID, m *member, d sfu.Refused) {
 	l.apply(room.Refused{By: sid, Transport: m.number, Rev: d.Rev}, 0)
 	l.replyError(sid, re, &protocol.Error{Code: protocol.Code(d.Err.Code), Message: d.Err.Message, Hint: "roll back, mend the offer and send it with a higher rev", Retryable: d.Err.Code == sfu.ErrFailed})
 	if d.Fatal {
-		l.send(sid, protocol.NeedOffer{Reason: protocol.NewTransport})
+		l.startAnew(sid, m)
 	}
+}
+
+// startAnew asks for a new transport. Whoever cannot be asked is removed.
+func (l *loop) startAnew(sid room.SID, m *member) {
+	if m.connect > 0 {
+		l.expel(sid, protocol.ConnectionLost, "the media connection was lost")
+		return
+	}
+	l.send(sid, protocol.NeedOffer{Reason: protocol.NewTransport})
 }
 
 // answer takes the oldest offer of a rev off the list and returns the request that it was. Offers are answered in order.
@@ -158,8 +167,12 @@ func (l *loop) stateChanged(sid room.SID, m *member, s sfu.State) {
 		m.restartUntil = time.Now().Add(restartPatience)
 		l.alarm.set(m.restartUntil)
 	case sfu.StateConnected:
-		m.restartUntil = time.Time{}
-	case sfu.StateNew, sfu.StateConnecting, sfu.StateDisconnected, sfu.StateClosed: // may come back by itself, or was our doing
+		m.restartUntil, m.connectUntil = time.Time{}, time.Time{}
+	case sfu.StateClosed: // by the client, or DTLS failed: others have a WebSocket to say what they want
+		if m.connect > 0 {
+			l.expel(sid, protocol.Left, "the client has closed the connection")
+		}
+	case sfu.StateNew, sfu.StateConnecting, sfu.StateDisconnected: // may come back by itself
 	}
 }
 

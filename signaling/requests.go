@@ -28,10 +28,14 @@ func (m enter) handle(l *loop) {
 // welcome makes the handles of a new participant and tells it.
 func (l *loop) welcome(e room.Welcome, by *enter) {
 	g := by.token.Grants
-	m := &member{session: by.session, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
+	m := &member{session: by.session, connect: by.connect, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
 	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
 	m.session.data = m.data
 	l.members[e.SID] = m
+	if m.connect > 0 {
+		m.connectUntil = time.Now().Add(m.connect)
+		l.alarm.set(m.connectUntil)
+	}
 	l.srv.sessions.add(inRoom{session: by.session, room: l})
 	l.srv.count.joins.Add(1)
 	l.srv.count.participants.Add(1)

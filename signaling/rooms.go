@@ -28,6 +28,13 @@ func (r *rooms) enter(name string) *loop {
 	return l
 }
 
+// exists says whether there is a room of a name.
+func (r *rooms) exists(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byName[name] != nil
+}
+
 // find returns the room of a name, or lists fresh as the room and starts it. It says false if there is neither.
 func (r *rooms) find(name string, fresh *loop) (*loop, bool) {
 	r.mu.Lock()

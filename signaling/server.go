@@ -17,6 +17,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling/auth"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
+	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 	"github.com/turnout-rtc/turnout/turn"
 )
@@ -39,6 +40,7 @@ type Server struct {
 	log     *slog.Logger
 
 	door     *ws.Door
+	whip     *whip.Door
 	rooms    rooms
 	sessions sessions
 	count    counters
@@ -59,10 +61,11 @@ func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, 
 	s.sessions = sessions{max: cfg.MaxSessions, byID: map[string]inRoom{}}
 	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
 	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
+	s.whip = whip.NewDoor(cfg.WHIP, doorway{srv: s})
 	return s, nil
 }
 
-// Register adds /ws and /api/session (docs/reference/signaling.md).
+// Register adds /ws and /api/session (docs/reference/signaling.md), /whip and /whep (docs/reference/whip.md).
 func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle("GET /ws", s.door)
 	mux.Handle("POST /api/session", s.door.SetCookie(func(signed string) (time.Time, error) {
@@ -70,6 +73,7 @@ func (s *Server) Register(mux *http.ServeMux) {
 		return t.Expires, err
 	}))
 	mux.Handle("DELETE /api/session", s.door.ClearCookie())
+	s.whip.Register(mux)
 }
 
 // Drain refuses new participants, tells the present ones that the server stops, waits until they have left or ctx is done,
@@ -89,6 +93,7 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 	s.rooms.running.Wait()
 	s.door.Close()
+	s.whip.Close()
 }
 
 // Draining says whether Drain has begun; /readyz answers 503 then.
@@ -100,6 +105,7 @@ func (s *Server) Stats() Stats {
 		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len()),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
+		WHIP: s.whip.Stats(),
 		Data: s.count.data.plus(s.rooms.all(false)),
 	}
 }
@@ -112,4 +118,5 @@ func (s *Server) Close() {
 	}
 	s.rooms.running.Wait()
 	s.door.Close()
+	s.whip.Close()
 }

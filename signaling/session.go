@@ -8,7 +8,6 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
-	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
 // liveSession is the shell around session.Session. The room's loop, the WebSocket's reader and its writer meet here; it
@@ -28,10 +27,17 @@ type liveSession struct {
 	ended bool
 }
 
-// attachment is one WebSocket's time with a session.
+// attachment is one WebSocket's time with a session, or a door's that has none.
 type attachment struct {
-	conn *ws.Conn
+	conn wire
 	left chan struct{} // closed when its reader handles no more messages
+}
+
+// wire is what a session needs of a WebSocket.
+type wire interface {
+	Wake()                                       // there is something to be taken
+	Finish(code protocol.CloseCode, text string) // there will be nothing more
+	Interrupt()                                  // nor is anything to be heard
 }
 
 func newSession(cfg session.Config, request uint64, now time.Time) *liveSession {

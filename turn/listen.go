@@ -110,7 +110,7 @@ func (s *Server) followUDP() error {
 	all := slices.Clone(s.listening)
 	s.mu.Unlock()
 	for _, l := range all {
-		if l.kind == kindUDP && l.at.Addr().IsUnspecified() {
+		if l.kind == kindUDP && !l.shared && l.at.Addr().IsUnspecified() {
 			errs = append(errs, s.follow(l.at))
 		}
 	}

@@ -133,12 +133,16 @@ func (s *Server) Adopt(conn net.Conn, secure bool) error {
 
 // AdoptPacketConn serves STUN and TURN on a packet connection that somebody else reads, such as the share of a UDP port that
 // it has with media. Its addresses must be *net.UDPAddr, and its LocalAddr that of the real socket: a wildcard one answers
-// from wherever its owner sends. The server closes it when it closes.
+// from wherever its owner sends. One that has the methods ReadFromUDPAddrPort and WriteToUDPAddrPort of a *net.UDPConn is read
+// and written by them, without an allocation for each datagram. The server closes it when it closes.
 func (s *Server) AdoptPacketConn(conn net.PacketConn) error {
 	local := addrPort(conn.LocalAddr())
 	if !local.IsValid() {
 		_ = conn.Close()
 		return errAddress
+	}
+	if c, ok := conn.(udpConn); ok {
+		return s.add(&udpTransport{c}, kindUDP, local)
 	}
 	return s.add(&packetTransport{conn}, kindUDP, local)
 }

@@ -55,6 +55,7 @@ type wiring struct {
 	media    []netip.AddrPort
 	handover Handover
 	getCert  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	shared   map[string]bool // kinds of transport that somebody else listens for
 	ports    *portRange
 	buffers  *sync.Pool         // of *[relayBuf]byte, for Deliver
 	ctx      context.Context    //nolint:containedctx // ends the server's own goroutines
@@ -73,7 +74,8 @@ type state struct {
 type listening struct {
 	kind     string
 	at       netip.AddrPort
-	listener *listener // nil for UDP
+	listener *listener // nil for UDP, and when somebody else listens
+	shared   bool      // somebody else listens
 }
 
 // Option is something that the house hands to the server.
@@ -86,6 +88,13 @@ func WithHandover(h Handover) Option { return func(w *wiring) { w.handover = h }
 func WithCertificates(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) Option {
 	return func(w *wiring) { w.getCert = get }
 }
+
+// WithSharedUDP says that somebody else listens at Config.UDP, whose port must not be 0, and hands over what is for the
+// server (AdoptPacketConn). The server tells clients of the address and opens nothing.
+func WithSharedUDP() Option { return func(w *wiring) { w.shared[kindUDP] = true } }
+
+// WithSharedTCP is WithSharedUDP for Config.TCP and Adopt.
+func WithSharedTCP() Option { return func(w *wiring) { w.shared[kindTCP] = true } }
 
 // New opens the sockets of cfg and serves. allow are the addresses that may always be relayed to: the SFU's own. An
 // unspecified address among them stands for every address of this machine, port 0 for every port.
@@ -101,6 +110,7 @@ func New(cfg Config, allow []netip.AddrPort, log *slog.Logger, options ...Option
 		wiring: wiring{
 			log: log, media: allow, ports: newPortRange(parsed.Relay.MinPort, parsed.Relay.MaxPort),
 			buffers: &sync.Pool{New: func() any { return new([relayBuf]byte) }},
+			shared:  map[string]bool{},
 		},
 		holdings: newHoldings(), connections: newHoldings(),
 		sockets: map[*socket]bool{}, relays: map[*relay]bool{}, relayed: map[netip.AddrPort]*relay{},
@@ -129,14 +139,18 @@ func (s *Server) open(cfg *settings) error {
 		return nil
 	}
 	for _, l := range []struct {
-		name, addr string
-		open       func(netip.AddrPort) error
-	}{{"turn.udp", cfg.UDP, s.openUDP}, {"turn.tcp", cfg.TCP, s.openTCP}, {"turn.tls.listen", cfg.TLS.Listen, s.openTLS}} {
+		name, kind, addr string
+		open             func(netip.AddrPort) error
+	}{{"turn.udp", kindUDP, cfg.UDP, s.openUDP}, {"turn.tcp", kindTCP, cfg.TCP, s.openTCP}, {"turn.tls.listen", kindTLS, cfg.TLS.Listen, s.openTLS}} {
 		if l.addr == "" {
 			continue
 		}
 		host, err := hostPort(l.addr)
-		if err == nil {
+		switch {
+		case err != nil:
+		case s.shared[l.kind]:
+			s.listens(listening{kind: l.kind, at: host, shared: true})
+		default:
 			err = l.open(host)
 		}
 		if err != nil {

@@ -20,8 +20,15 @@ const errorPause = 10 * time.Millisecond
 
 var errNotSent = errors.New("the socket did not take the datagram")
 
+// udpConn is a *net.UDPConn, or somebody's share of one.
+type udpConn interface {
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	Close() error
+}
+
 // udpTransport is a UDP socket, portable to every system.
-type udpTransport struct{ conn *net.UDPConn }
+type udpTransport struct{ conn udpConn }
 
 func (t *udpTransport) read(p []byte) (int, netip.AddrPort, error) {
 	for {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/turnout-rtc/turnout/cmd/turnout/certs"
+	"github.com/turnout-rtc/turnout/cmd/turnout/front"
 )
 
 // authority is a real ACME server, Let's Encrypt's pebble, that comes to the given ports of 127.0.0.1 for every name.
@@ -44,7 +46,8 @@ func pebble(t *testing.T) string {
 	return name
 }
 
-func startAuthority(t *testing.T, tlsPort, httpPort int) authority {
+// startAuthority starts one whose certificates hold for a time; 0 is for long.
+func startAuthority(t *testing.T, tlsPort, httpPort int, holds time.Duration) authority {
 	t.Helper()
 	binary := pebble(t)
 	dir := t.TempDir()
@@ -57,6 +60,7 @@ func startAuthority(t *testing.T, tlsPort, httpPort int) authority {
 		"listenAddress": fmt.Sprint("127.0.0.1:", main), "managementListenAddress": fmt.Sprint("127.0.0.1:", management),
 		"certificate": pair, "privateKey": pair, "httpPort": httpPort, "tlsPort": tlsPort,
 		"retryAfter": map[string]int{"authz": 1, "order": 1},
+		"profiles":   map[string]any{"default": map[string]int{"validityPeriod": int(holds.Seconds())}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +219,7 @@ func TestADomainGetsItsCertificate(t *testing.T) {
 			if !tlsChallenge {
 				challenged, redirect = freePort(t), fmt.Sprint("127.0.0.1:", httpPort)
 			}
-			a := startAuthority(t, challenged, httpPort)
+			a := startAuthority(t, challenged, httpPort, 0)
 			data := filepath.Join(t.TempDir(), "data")
 			args := append(append([]string{"serve"}, anyPorts()[1:]...), "--data", data, "--domain", "meet.test",
 				"--tls-listen", fmt.Sprint("127.0.0.1:", tlsPort), "--tls-redirect", redirect,
@@ -250,6 +254,51 @@ func TestADomainGetsItsCertificate(t *testing.T) {
 				return c != nil
 			})
 		})
+	}
+}
+
+// TestACertificateThatEndsSoonIsRenewed has an authority whose certificates are soon at their end. Nobody restarts anything.
+func TestACertificateThatEndsSoonIsRenewed(t *testing.T) {
+	t.Parallel()
+	var acme *certs.ACME
+	port, err := front.Listen("127.0.0.1:0", front.Config{
+		Certificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return acme.Certificate(hello) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := startAuthority(t, port.Addr().(*net.TCPAddr).Port, freePort(t), 12*time.Second)
+	acme, err = certs.OpenACME(certs.Authority{
+		Domain: "meet.test", Dir: t.TempDir(), Directory: a.directory, CAFile: a.caFile, TLS: port.Addr(), Check: 200 * time.Millisecond,
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Serve(front.Destinations{})
+	ended := make(chan error, 1)
+	go func() { ended <- http.Serve(port.HTTPS(), http.NotFoundHandler()) }()
+	t.Cleanup(func() {
+		port.Close()
+		<-ended
+		acme.Close()
+	})
+	if err := acme.Start(); err != nil {
+		t.Fatal(err)
+	}
+	serials := map[string]bool{}
+	eventually(t, "a second certificate, before the first has ended", func() bool {
+		c, err := tls.Dial("tcp", port.Addr().String(), &tls.Config{RootCAs: a.roots, ServerName: "meet.test", NextProtos: []string{"http/1.1"}})
+		switch {
+		case err == nil:
+			serials[c.ConnectionState().PeerCertificates[0].SerialNumber.String()] = true
+			c.Close()
+		case len(serials) > 0:
+			t.Fatalf("with a certificate that was good: %v", err)
+		}
+		return len(serials) > 1
+	})
+	if left := time.Until(acme.NotAfter()); left < 4*time.Second {
+		t.Errorf("the new one ends in %v", left)
 	}
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	Metrics  string        `yaml:"metrics" placeholder:"ADDRESS" help:"Address of its own for /metrics; \"off\" for nowhere. Default: next to the app, on listen only."`
 	Shutdown time.Duration `yaml:"shutdown" default:"${shutdown}" help:"Time that participants have to leave when the server stops."`
 	Domain   string        `yaml:"domain" placeholder:"NAME" help:"Host name of this server. HTTPS and TURN over TLS share tls.listen; the certificate comes from tls.cert or by ACME."`
+	OnePort  bool          `yaml:"one_port" default:"true" negatable:"" help:"With a domain: media, STUN and TURN have the address of tls.listen, over UDP and TCP, unless their own keys are changed."`
 	Operator string        `yaml:"operator_key" placeholder:"KEY" help:"Key of the operator for /v1, at least 32 bytes. Default: one that is kept in the data directory."`
 	APIRate  int           `yaml:"api_rate" default:"20" help:"Requests a second to /v1 from one address; twice as many at once. The operator's do not count."`
 
@@ -72,6 +73,9 @@ func (c Config) resolved() Config {
 	}
 	if host, port, err := net.SplitHostPort(c.Listen); err == nil && host == "" && c.secure() {
 		c.Listen = net.JoinHostPort("127.0.0.1", port) // others have HTTPS
+	}
+	if c.OnePort && c.Domain != "" {
+		c.onTLS()
 	}
 	return c
 }

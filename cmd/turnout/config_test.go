@@ -49,6 +49,10 @@ rtc: {udp: ":2"}
 		{"a secret from a file", map[string]string{"TURNOUT_SIGNALING_KEYS_FILE": write(t, "k", "a: 1\nb: 2\n", 0o640)}, []string{"-c", file}, func(c Config) any { return c.Signaling.Keys }, map[string]string{"a": "1", "b": "2"}},
 		{"a secret without its end of line", map[string]string{"TURNOUT_TURN_SECRET_FILE": write(t, "s", "s3\n", 0o400)}, nil, func(c Config) any { return c.TURN.Secret }, "s3"},
 		{"public_ip wins everywhere", map[string]string{"TURNOUT_RTC_PUBLIC": "192.0.2.9"}, []string{"-c", file}, func(c Config) any { return append(c.resolved().RTC.Public, c.resolved().TURN.Public...) }, []string{"192.0.2.1", "192.0.2.1"}},
+		{"a domain has one port", nil, []string{"--domain", "a.test"}, ports, [4]string{":443", ":443", ":443", ":443"}},
+		{"but for what is said otherwise", nil, []string{"--domain", "a.test", "--turn-udp", ":3479", "--rtc-tcp", ""}, ports, [4]string{":443", "", ":3479", ":443"}},
+		{"or if it is not wanted", nil, []string{"--domain", "a.test", "--no-one-port"}, ports, [4]string{mediaPort, mediaPort, turnPort, turnPort}},
+		{"without a domain each has its own", nil, nil, ports, [4]string{mediaPort, mediaPort, turnPort, turnPort}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {
@@ -59,6 +63,26 @@ rtc: {udp: ":2"}
 				t.Errorf("got %v, %v; want %v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// ports are where media and TURN are.
+func ports(c Config) any {
+	c = c.resolved()
+	return [4]string{c.RTC.UDP, c.RTC.TCP, c.TURN.UDP, c.TURN.TCP}
+}
+
+func TestEqualAddressesShareAPort(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{":443", ":443", true}, {":443", "[::]:443", true}, {"10.0.0.1:443", "10.0.0.1:443", true}, {":443", ":444", false},
+		{":443", "10.0.0.1:443", false}, {"127.0.0.1:0", "127.0.0.1:0", false}, {"", "", false}, {":443", "", false},
+	} {
+		if sameAddress(c.a, c.b) != c.want || sameAddress(c.b, c.a) != c.want {
+			t.Errorf("%q, %q: not %v", c.a, c.b, c.want)
+		}
 	}
 }
 

@@ -41,11 +41,14 @@ func (s *server) openTURN(media []netip.AddrPort, udpFlag, tcpFlag string) (err 
 	if !s.cfg.TURN.Enabled {
 		return nil
 	}
-	var options []turn.Option
+	options := s.turnShares()
 	if s.https != nil {
 		options = append(options, turn.WithCertificates(s.https.handshake))
 	}
 	s.turn, err = turn.New(s.advertised(s.cfg.TURN), media, s.log.With("plane", "turn"), options...)
+	if err == nil && s.sharesMedia() {
+		err = s.media.Foreign(s.turn.AdoptPacketConn)
+	}
 	return explain(err, udpFlag, tcpFlag)
 }
 

@@ -145,6 +145,9 @@ func (s *server) serveSecure() error {
 	if s.turn != nil {
 		to.TURN = s.turn.Adopt
 	}
+	if s.media != nil {
+		to.ICE = s.media.AdoptTCP
+	}
 	w.front.Serve(to)
 	if w.acme != nil {
 		return w.acme.Start()

@@ -46,8 +46,8 @@ func open(cfg Config, routes map[string]http.Handler, log *slog.Logger) (_ *serv
 	if err := s.openSecure(); err != nil {
 		return nil, err
 	}
-	if s.media, err = sfu.New(cfg.RTC, log.With("plane", "rtc")); err != nil {
-		return nil, explain(err, "--rtc-udp", "--rtc-tcp")
+	if err := s.openMedia(); err != nil {
+		return nil, err
 	}
 	if err := s.openTURN(mediaAddrs(s.media), "--turn-udp", "--turn-tcp"); err != nil {
 		return nil, err

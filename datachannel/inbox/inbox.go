@@ -122,6 +122,9 @@ func (i *Inbox) Bytes(now time.Time, bytes int) error {
 	return i.charge(now, 0, bytes)
 }
 
+// Exhausted says whether not one message would be let in now.
+func (i *Inbox) Exhausted(now time.Time) bool { return i.messages.TokensAt(now) < 1 }
+
 // Malformed charges for a frame that cannot be read.
 func (i *Inbox) Malformed(now time.Time) error {
 	return i.charge(now, MalformedCost, 0)

@@ -46,7 +46,7 @@ func Classify(b []byte) Kind {
 		channelHeader    = 4  // RFC 8656 §12.4
 	)
 	switch {
-	case len(b) >= channelHeader && b[0] >= 0x40 && b[0] <= 0x4F: // RFC 8656 §12
+	case len(b) >= channelHeader && b[0] >= 0x40 && b[0] <= 0x7F: // RFC 5766 §11, which clients follow still; RFC 8656: to 0x4F
 		return Channel
 	case len(b) < rtcpHeader:
 		return Unknown

@@ -21,7 +21,7 @@ func TestClassifyByFirstBytes(t *testing.T) {
 	}{
 		{nil, Unknown}, {[]byte{128}, Unknown}, {long(0, 1)[:19], Unknown}, {long(22)[:12], Unknown}, {long(128, 96)[:11], Unknown},
 		{long(0, 1), STUN}, {long(3, 255), STUN}, {long(4), Unknown}, {long(19), Unknown},
-		{long(20), DTLS}, {long(63), DTLS}, {long(64), Channel}, {long(79), Channel}, {long(80), Unknown}, {long(127), Unknown},
+		{long(20), DTLS}, {long(63), DTLS}, {long(64), Channel}, {long(79), Channel}, {long(80), Channel}, {long(127), Channel},
 		{long(64)[:4], Channel}, {long(64)[:3], Unknown},
 		{long(128, 96), RTP}, {long(191, 191), RTP}, {long(128, 224), RTP}, {long(192), Unknown}, {long(255), Unknown},
 		{long(128, 192), RTCP}, {long(128, 201), RTCP}, {long(129, 223), RTCP}, {long(128, 201)[:8], RTCP},

@@ -1,6 +1,10 @@
 package forward
 
-import "github.com/turnout-rtc/turnout/sfu/packet"
+import (
+	"encoding/binary"
+
+	"github.com/turnout-rtc/turnout/sfu/packet"
+)
 
 // ExtensionIDs are those of the header extensions that go with a source's packets to every receiver, 0 for none.
 type ExtensionIDs struct {
@@ -40,7 +44,7 @@ func (ids *ExtensionIDs) read(p *packet.Packet) (e Extensions) {
 		copy(e.playoutDelay[:], b)
 		e.there |= hasPlayoutDelay
 	}
-	if b := p.Extension(ids.CaptureTime); len(b) == 8 || len(b) == 16 {
+	if b := p.Extension(ids.CaptureTime); (len(b) == 8 || len(b) == 16) && binary.BigEndian.Uint64(b) != 0 {
 		e.captured = uint8(copy(e.captureTime[:], b))
 	}
 	return e

@@ -288,7 +288,7 @@ func TestExtensionsOfTheWrongSizeAreLeftOut(t *testing.T) {
 	}{{1, 1, 1, 0, 0}, {2, 1, 0, 0, 0}, {3, 1, 0, 3, 0}, {8, 1, 0, 0, 8}, {16, 1, 0, 0, 16}} {
 		p := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{1}}
 		for id := range uint8(4) {
-			if err := p.SetExtension(id+1, bytes.Repeat([]byte{id}, c.size)); err != nil {
+			if err := p.SetExtension(id+1, bytes.Repeat([]byte{id + 1}, c.size)); err != nil {
 				t.Fatal(err)
 			}
 		}

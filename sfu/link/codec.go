@@ -1,29 +1,33 @@
 package link
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
-// SameStream says whether a decoder for one codec decodes the other: packetization must agree for H.264, the profile for VP9.
+// SameStream says whether a decoder for one codec decodes the other: packetization must agree for H.264, the profile for VP9,
+// AV1 and H.265.
 func SameStream(a, b Codec) bool {
 	if !strings.EqualFold(a.Mime, b.Mime) {
 		return false
 	}
 	switch strings.ToLower(a.Mime) {
 	case "video/h264":
-		return orZero(Parameter(a.Fmtp, "packetization-mode")) == orZero(Parameter(b.Fmtp, "packetization-mode"))
+		return same(a, b, "packetization-mode", "0")
 	case "video/vp9":
-		return orZero(Parameter(a.Fmtp, "profile-id")) == orZero(Parameter(b.Fmtp, "profile-id"))
+		return same(a, b, "profile-id", "0")
+	case "video/av1":
+		return same(a, b, "profile", "0")
+	case "video/h265": // RFC 7798 §7.1
+		return same(a, b, "profile-id", "1") && same(a, b, "tier-flag", "0") && same(a, b, "tx-mode", "SRST")
 	}
 	return true
 }
 
-func orZero(s string) string {
-	if s == "" {
-		return "0"
-	}
-	return s
+// same compares a parameter, which has a value where it is left out.
+func same(a, b Codec, name, otherwise string) bool {
+	return strings.EqualFold(cmp.Or(Parameter(a.Fmtp, name), otherwise), cmp.Or(Parameter(b.Fmtp, name), otherwise))
 }
 
 // SameParameters compares format parameters (a=fmtp) whatever their order and case.

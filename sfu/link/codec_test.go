@@ -13,6 +13,11 @@ func TestStreamsAreTheSameForTheirDecoder(t *testing.T) {
 		{Codec{Mime: "video/VP9", Fmtp: "profile-id=2"}, Codec{Mime: "video/VP9"}, false},
 		{Codec{Mime: "video/H264", Fmtp: "a=b; packetization-mode=1"}, Codec{Mime: "video/H264", Fmtp: "packetization-mode=1"}, true},
 		{Codec{Mime: "video/H264", Fmtp: "packetization-mode=1"}, Codec{Mime: "video/H264"}, false},
+		{Codec{Mime: "video/AV1", Fmtp: "level-idx=5;profile=0;tier=0"}, Codec{Mime: "video/AV1"}, true},
+		{Codec{Mime: "video/AV1", Fmtp: "profile=1"}, Codec{Mime: "video/AV1"}, false},
+		{Codec{Mime: "video/H265", Fmtp: "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST"}, Codec{Mime: "video/H265"}, true},
+		{Codec{Mime: "video/H265", Fmtp: "profile-id=2"}, Codec{Mime: "video/H265"}, false},
+		{Codec{Mime: "audio/red", Fmtp: "111/111"}, Codec{Mime: "audio/RED", Fmtp: "109/109"}, true},
 	} {
 		if got := SameStream(c.a, c.b); got != c.want {
 			t.Errorf("%v and %v: %v", c.a, c.b, got)

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/receive"
@@ -86,6 +87,7 @@ type Handlers struct {
 	Track         func(Track)        // a stream has begun
 	Channel       func(Channel)      // a data channel is open
 	ChannelClosed func(Channel)
+	Delivery      func(delivery.Report) // the peer has told how what was sent to it arrived; nil for not told
 }
 
 // Peer is the server's end of one RTCPeerConnection. Its methods are called by one goroutine.
@@ -123,8 +125,9 @@ type Track interface {
 	// Codec of a packet handed to the sink, by its payload type; the zero Codec if that was not negotiated. To be called from
 	// within Packets.
 	Codec(payloadType uint8) Codec
-	// RequestAgain asks for lost packets, via nil or the outlet that Packets was called with.
-	RequestAgain(lost []receive.Pair, via *Outlet) error
+	// RequestAgain asks for lost packets, via the outlet that Packets was called with. It returns the time to the publisher and
+	// back, 0 for unknown.
+	RequestAgain(lost []receive.Pair, via *Outlet) (roundTrip time.Duration, err error)
 	RequestKeyFrame() error
 }
 

@@ -1,32 +1,31 @@
 package native
 
 import (
-	"encoding/binary"
 	"time"
 
-	"github.com/pion/rtcp"
-
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/link"
-	"github.com/turnout-rtc/turnout/sfu/packet"
-	"github.com/turnout-rtc/turnout/sfu/receive"
 	"github.com/turnout-rtc/turnout/sfu/report"
+	"github.com/turnout-rtc/turnout/sfu/rtcp"
 )
 
-// feedbackSSRC is who our feedback comes from. It needs no stream of its own (RFC 3550 §6.4.2: a receiver's SSRC).
-const feedbackSSRC = 1
+// maxRoundTrip is the longest that is believed. A report that says more refers to a time that was never told.
+const maxRoundTrip = 10 * time.Second
 
-// Pauses between reports to a publisher. They are sent with what arrives, so one that is silent gets none.
-const (
-	arrivalsEvery = 50 * time.Millisecond // often enough for an estimator, seldom enough to cost little
-	reportsEvery  = time.Second
-)
+// hearing is what a peer's RTCP tells about the way to it.
+type hearing struct {
+	quality delivery.Quality
+	results []delivery.Result // used again
+	tally   delivery.Tally    // of the present compound packet
+	trip    time.Duration     // the shortest of it, 0 for none
+	news    bool              // it told something
+}
 
-// due is what a publisher is told in time.
-type due struct {
-	numbers    packet.Unwrapper // transport-wide
-	arrivals   receive.Arrivals
-	toldAt     time.Time // arrivals
-	reportedAt time.Time
+// reference is a receiver's time, which is to be answered (RFC 3611 §4.5).
+type reference struct {
+	ssrc   uint32
+	middle uint32
+	at     time.Time
 }
 
 // rtcp takes a compound packet.
@@ -42,43 +41,52 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 		p.host.count.undecrypted.Add(1)
 		return
 	}
-	packets, err := rtcp.Unmarshal(plain)
-	if err != nil {
-		p.host.count.malformed.Add(1)
-		return
-	}
 	p.feeding.Lock()
 	defer p.feeding.Unlock()
-	for _, r := range packets {
-		switch r := r.(type) {
-		case *rtcp.SenderReport:
-			p.senderReport(now, r)
-		case *rtcp.TransportLayerNack:
-			p.nacked(r, w)
-		case *rtcp.PictureLossIndication:
-			p.pictureLost(r.MediaSSRC)
-		case *rtcp.FullIntraRequest:
-			for _, entry := range r.FIR {
-				p.pictureLost(entry.SSRC)
-			}
+	for rest := plain; len(rest) > 0; {
+		var k rtcp.Packet
+		if k, rest, err = rtcp.Next(rest); err != nil {
+			p.host.count.malformed.Add(1)
+			break
 		}
+		p.hear(now, k, w)
+	}
+	p.tell(now)
+}
+
+// hear takes one packet of a compound.
+func (p *Peer) hear(now time.Time, k rtcp.Packet, w *porter) {
+	switch k.Type {
+	case rtcp.TypeSenderReport:
+		p.senderReport(now, k)
+		p.receptionReports(now, k)
+	case rtcp.TypeReceiverReport:
+		p.receptionReports(now, k)
+	case rtcp.TypeTransport:
+		p.transportFeedback(now, k, w)
+	case rtcp.TypePayload:
+		p.payloadFeedback(k)
+	case rtcp.TypeExtended:
+		p.extendedReport(now, k)
+	case rtcp.TypeDescription: // the name is in the offer already
 	}
 }
 
-func (p *Peer) senderReport(now time.Time, r *rtcp.SenderReport) {
-	ntp := report.NTP(r.NTPTime)
-	if ntp == 0 { // the publisher has no clock, RFC 3550 §6.4.1
+func (p *Peer) senderReport(now time.Time, k rtcp.Packet) {
+	r, ok := k.SenderReport()
+	if !ok || r.NTP == 0 { // the publisher has no clock, RFC 3550 §6.4.1
 		return
 	}
 	p.mu.Lock()
-	changed := p.clock.Observe(now, ntp)
+	changed := p.clock.Observe(now, r.NTP)
 	tell := make(map[*Track]times)
 	for _, t := range p.streams.tracks {
-		if t.ssrc == r.SSRC {
-			t.told = times{ntp, r.RTPTime}
-			t.received.SenderReport(now, ntp)
+		its := t.ssrc == k.Sender()
+		if its {
+			t.told = times{r.NTP, r.RTP}
+			t.received.SenderReport(now, r.NTP)
 		}
-		if t.told.ntp != 0 && (changed || t.ssrc == r.SSRC) { // all by the same clock, always
+		if t.told.ntp != 0 && (changed || its) { // all by the same clock, always
 			tell[t] = times{p.clock.Ours(t.told.ntp), t.told.rtp}
 		}
 	}
@@ -88,13 +96,74 @@ func (p *Peer) senderReport(now time.Time, r *rtcp.SenderReport) {
 	}
 }
 
-func (p *Peer) nacked(r *rtcp.TransportLayerNack, w *porter) {
-	s := (*p.listeners.Load())[r.MediaSSRC]
-	if s == nil {
+// receptionReports are about what is sent to the peer.
+func (p *Peer) receptionReports(now time.Time, k rtcp.Packet) {
+	listeners := *p.listeners.Load()
+	for i := 0; ; i++ {
+		b, ok := k.Block(i)
+		if !ok {
+			return
+		}
+		s := listeners[b.SSRC]
+		if s == nil {
+			continue
+		}
+		p.heard.tally.Add(&s.reception, b.Reception, s.rate)
+		p.measured(report.RoundTrip(now, b.LSR, b.DLSR))
+	}
+}
+
+// measured keeps the shortest round trip of a compound packet: what is longer was held up.
+func (p *Peer) measured(d time.Duration, ok bool) {
+	if ok && d <= maxRoundTrip && (p.heard.trip == 0 || d < p.heard.trip) {
+		p.heard.trip = max(d, 1)
+	}
+}
+
+func (p *Peer) transportFeedback(now time.Time, k rtcp.Packet, w *porter) {
+	if f, ok := k.TransportFeedback(); ok {
+		p.out.mu.Lock()
+		p.heard.results, ok = p.out.history.Feedback(now, f, p.heard.results)
+		p.out.mu.Unlock()
+		if !ok {
+			p.host.count.malformed.Add(1)
+		}
 		return
 	}
-	for _, pair := range r.Nacks {
-		pair.Range(func(seq uint16) bool { s.feedback.Nacked(seq, &w.Outlet); return true })
+	s := (*p.listeners.Load())[k.Media()]
+	if s == nil || !k.Is(rtcp.TypeTransport, rtcp.FormatNACK) {
+		return
+	}
+	for i := 0; ; i++ {
+		pair, ok := k.NACK(i)
+		if !ok {
+			return
+		}
+		s.feedback.Nacked(pair.ID, &w.Outlet)
+		for bit := range uint16(16) {
+			if pair.Mask&(1<<bit) != 0 {
+				s.feedback.Nacked(pair.ID+1+bit, &w.Outlet)
+			}
+		}
+	}
+}
+
+func (p *Peer) payloadFeedback(k rtcp.Packet) {
+	switch {
+	case k.Is(rtcp.TypePayload, rtcp.FormatPLI):
+		p.pictureLost(k.Media())
+	case k.Is(rtcp.TypePayload, rtcp.FormatFIR):
+		for i := 0; ; i++ {
+			ssrc, _, ok := k.FIR(i) // repeats are merged with whatever else asks for a key frame
+			if !ok {
+				return
+			}
+			p.pictureLost(ssrc)
+		}
+	default:
+		if rate, ok := k.REMB(); ok {
+			p.heard.quality.Estimate, p.heard.news = rate, true
+		}
 	}
 }
 
@@ -104,78 +173,31 @@ func (p *Peer) pictureLost(ssrc uint32) {
 	}
 }
 
-// feedback tells the publisher when its packets arrived, and how many did not, when it is time.
-func (p *Peer) feedback(now time.Time, w *porter) {
-	p.mu.Lock()
-	var packets []rtcp.Packet
-	var arrivals []byte
-	if p.due.arrivals.Due() > 0 && now.Sub(p.due.toldAt) >= arrivalsEvery {
-		p.due.toldAt = now
-		arrivals = p.due.arrivals.Report(transportFeedbackHeader(w.Scratch[:0], p.streams.anySSRC()))
+func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
+	if t, ok := k.ReferenceTime(); ok {
+		p.reference.Store(&reference{k.Sender(), t.Middle(), now})
 	}
-	if len(p.streams.tracks) > 0 && now.Sub(p.due.reportedAt) >= reportsEvery {
-		p.due.reportedAt = now
-		packets = append(packets, p.receiverReport(now))
-	}
-	p.mu.Unlock()
-	if len(packets) > 0 {
-		_ = p.sendRTCP(&w.Outlet, packets...) // the next report says it all again
-	}
-	if arrivals != nil {
-		_ = p.out.rtcp(p.wire, finishTransportFeedback(arrivals), &w.Outlet)
-	}
-}
-
-// maxBlocks is what a receiver report holds: 5 bits.
-const maxBlocks = 31
-
-// receiverReport is about all streams. mu is held.
-func (p *Peer) receiverReport(now time.Time) *rtcp.ReceiverReport {
-	r := &rtcp.ReceiverReport{SSRC: feedbackSSRC}
-	for _, t := range p.streams.tracks {
-		b, ok := t.received.Report(now)
-		if !ok || len(r.Reports) == maxBlocks {
-			continue
+	for i := 0; ; i++ {
+		d, ok := k.Delay(i)
+		if !ok {
+			return
 		}
-		r.Reports = append(r.Reports, rtcp.ReceptionReport{
-			SSRC: t.ssrc, FractionLost: b.Fraction, TotalLost: uint32(b.Lost) & 0xffffff, LastSequenceNumber: b.Highest,
-			Jitter: b.Jitter, LastSenderReport: b.LSR, Delay: b.DLSR,
-		})
-	}
-	return r
-}
-
-func (s *streams) anySSRC() uint32 {
-	if len(s.tracks) == 0 {
-		return 0
-	}
-	return s.tracks[0].ssrc
-}
-
-// transportFeedbackHeader begins a transport-wide feedback message (RFC 4585 §6.1, FMT 15).
-func transportFeedbackHeader(dst []byte, media uint32) []byte {
-	dst = append(dst, 0x80|15, 205, 0, 0)
-	dst = binary.BigEndian.AppendUint32(dst, feedbackSSRC)
-	return binary.BigEndian.AppendUint32(dst, media)
-}
-
-// finishTransportFeedback pads the message to whole words and fills in its length.
-func finishTransportFeedback(b []byte) []byte {
-	if pad := (4 - len(b)%4) % 4; pad > 0 {
-		for range pad - 1 {
-			b = append(b, 0)
+		if d.SSRC == feedbackSSRC {
+			p.measured(report.RoundTrip(now, d.LRR, d.DLRR))
 		}
-		b = append(b, byte(pad))
-		b[0] |= 0x20
 	}
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)/4-1))
-	return b
 }
 
-func (p *Peer) sendRTCP(via *link.Outlet, packets ...rtcp.Packet) error {
-	b, err := rtcp.Marshal(packets)
-	if err != nil {
-		return err
+// tell has the owner know what a compound packet told about the way to the peer. feeding is held.
+func (p *Peer) tell(now time.Time) {
+	h := &p.heard
+	if h.trip > 0 {
+		h.quality.Measured(h.trip)
+		p.roundTrip.Store(int64(h.quality.RoundTrip))
 	}
-	return p.out.rtcp(p.wire, b, via)
+	reported := h.tally.Into(&h.quality)
+	if (reported || h.trip > 0 || h.news || len(h.results) > 0) && p.on.Delivery != nil {
+		p.on.Delivery(delivery.Report{At: now, Quality: h.quality, Results: h.results})
+	}
+	h.results, h.tally, h.trip, h.news = h.results[:0], delivery.Tally{}, 0, false
 }

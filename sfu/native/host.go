@@ -46,6 +46,9 @@ type Config struct {
 	Bytes  int              // of an offer at most
 	ICE    ICE
 	STUN   []string // servers, as host or host:port, that tell Full its public addresses
+
+	Orientation bool   // publishers may leave it to the receivers to turn pictures
+	Bandwidth   uint64 // bits per second that a publisher without transport-wide feedback is told to send at most
 }
 
 var _ link.Host = (*Host)(nil)
@@ -57,7 +60,12 @@ type Host struct {
 	ice     ICE
 	because string // it is ice
 	porters chan *porter
+	closing chan struct{} // closed by Close
+	ticked  chan struct{} // closed when tick has ended
 	count   counters
+	end     func() // closes closing, once
+
+	bandwidth uint64 // bits per second, see Config
 
 	mu    sync.RWMutex
 	peers map[*lite.Transport]*Peer // guarded by mu
@@ -65,11 +73,15 @@ type Host struct {
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
 func Open(c Config) (*Host, error) {
-	h := &Host{porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer)}
+	h := &Host{
+		porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer),
+		closing: make(chan struct{}), ticked: make(chan struct{}), bandwidth: c.Bandwidth,
+	}
+	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
 		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
-		Policy: policy(),
+		Policy: policy(c),
 		Media:  h.media,
 	}
 	for _, a := range []struct {
@@ -110,18 +122,8 @@ func Open(c Config) (*Host, error) {
 	h.mu.Lock() // readers are running already
 	h.server = server
 	h.mu.Unlock()
+	go h.tick() // Close waits for it
 	return h, nil
-}
-
-// policy says what is accepted of an offer: what the media plane can forward.
-func policy() answer.Policy {
-	return answer.Policy{
-		Audio: []string{"opus"},
-		Video: []string{"vp8", "vp9", "av1", "h264"},
-		Extensions: []string{answer.ExtMID, answer.ExtRID, answer.ExtRepairedRID, answer.ExtTransportCC, answer.ExtAbsSendTime,
-			answer.ExtAudioLevel, answer.ExtDependency},
-		Feedback: []string{"nack", "nack pli", "ccm fir", "transport-cc"},
-	}
 }
 
 func listenAddress(protocol, address string) (netip.AddrPort, error) {
@@ -163,7 +165,11 @@ func (h *Host) Foreign(adopt func(net.PacketConn) error) error {
 func (h *Host) AdoptTCP(c net.Conn) error { return h.server.AdoptTCP(c) }
 
 // Close closes the sockets. It may be called twice. Peers must be closed before.
-func (h *Host) Close() error { return h.server.Close() }
+func (h *Host) Close() error {
+	h.end()
+	<-h.ticked
+	return h.server.Close()
+}
 
 // NewPeer makes a peer that has not negotiated yet.
 func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
@@ -172,7 +178,8 @@ func (h *Host) NewPeer(on link.Handlers) (link.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.transport, p.wire = t, t
+	p.transport, p.wire, p.cname = t, t, t.CNAME()
+	p.due.bandwidth.Ceiling = h.bandwidth
 	h.mu.Lock()
 	h.peers[t] = p
 	h.mu.Unlock()

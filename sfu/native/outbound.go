@@ -6,6 +6,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
@@ -26,6 +27,8 @@ type outbound struct {
 	mu     sync.Mutex
 	ctx    *srtp.Context // guarded by mu; nil until there are keys
 	header rtp.Header    // guarded by mu; used again for every packet
+
+	history delivery.History // guarded by mu; of what was sent with a transport-wide number
 }
 
 // ready makes the context as soon as there are keys. mu is held.

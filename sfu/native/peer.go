@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -27,6 +26,7 @@ type Peer struct {
 	on        link.Handlers
 	transport *lite.Transport
 	wire      wire // transport, but in tests
+	cname     string
 	out       outbound
 
 	mu sync.Mutex
@@ -40,6 +40,9 @@ type Peer struct {
 
 	listeners atomic.Pointer[map[uint32]*Sender] // by SSRC; a new map for every change, made in Answer
 	feeding   sync.Mutex                         // held while feedback is given to a listener, so that one goroutine does it at a time
+	heard     hearing                            // guarded by feeding
+	reference atomic.Pointer[reference]          // to be answered with the next sender report, nil for none
+	roundTrip atomic.Int64                       // time.Duration to the peer and back, 0 for unknown
 }
 
 func newPeer(h *Host, on link.Handlers) *Peer {
@@ -154,9 +157,7 @@ func (p *Peer) open(now time.Time, b []byte) (t *Track, plain []byte, isNew bool
 		count.undecrypted.Add(1)
 		return nil, nil, false
 	}
-	if n := p.parsed.Extension(p.streams.transport); len(n) == 2 {
-		p.due.arrivals.Packet(now, p.due.numbers.Unwrap(binary.BigEndian.Uint16(n)))
-	}
+	p.due.arrived(now, p.parsed.Extension(p.streams.transport), len(plain))
 	s, isNew := p.streams.of(&p.parsed)
 	if s.track == nil {
 		count.unknown.Add(1)
@@ -171,6 +172,7 @@ func (p *Peer) open(now time.Time, b []byte) (t *Track, plain []byte, isNew bool
 		}
 		_ = p.parsed.Parse(plain) // it was parsed before
 	}
+	captureTime(&p.parsed, t.stream.Extensions.CaptureTime, &p.clock)
 	t.count(now, &p.parsed, s.rtx)
 	return t, plain, isNew
 }

@@ -5,36 +5,32 @@ import (
 	"maps"
 	"time"
 
-	"github.com/pion/rtcp"
-
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/report"
+	"github.com/turnout-rtc/turnout/sfu/rtcp"
 )
 
 const (
-	headerSize        = 12  // RFC 3550 §5.1
-	maxExtensions     = 3   // MID, audio level, dependency descriptor
-	maxOneByte        = 16  // bytes of data in one-byte form, RFC 8285 §4.2
-	maxDescriptor     = 255 // in two-byte form
+	headerSize        = 12 // RFC 3550 §5.1
 	senderReportEvery = time.Second
 )
 
 // Sender is one slot's outgoing stream.
 type Sender struct {
 	// Set at construction, never changed.
-	peer         *Peer
-	codecs       []answer.Codec
-	video        bool
-	ssrc, rtx    uint32
-	mid          []byte
-	midID        uint8
-	audioLevelID uint8
-	descriptorID uint8
-	rate         uint32
+	peer       *Peer
+	codecs     []answer.Codec
+	video      bool
+	ssrc, rtx  uint32
+	mid        []byte
+	extensions extensionIDs
+	rate       uint32
 
-	feedback link.Feedback // set by Listen, before the sender is found by its SSRC
+	feedback  link.Feedback   // set by Listen, before the sender is found by its SSRC
+	reception delivery.Stream // guarded by peer.feeding
 
 	// Guarded by peer.out.mu.
 	sent       report.Sender
@@ -44,19 +40,10 @@ type Sender struct {
 func newSender(p *Peer, m *answer.Media) *Sender {
 	s := &Sender{
 		peer: p, codecs: m.Codecs, video: m.Kind == answer.Video, ssrc: m.Out.SSRC, rtx: m.Out.RTX, mid: []byte(m.MID),
+		extensions: sentExtensions(m.Extensions),
 	}
 	for _, c := range m.Codecs {
 		s.rate = max(s.rate, uint32(c.Clock)) // the same for all that are forwarded
-	}
-	for _, e := range m.Extensions {
-		switch e.URI {
-		case answer.ExtMID:
-			s.midID = e.ID
-		case answer.ExtAudioLevel:
-			s.audioLevelID = e.ID
-		case answer.ExtDependency:
-			s.descriptorID = e.ID
-		}
 	}
 	return s
 }
@@ -122,12 +109,16 @@ func (s *Sender) write(ssrc uint32, o *forward.Out, via *link.Outlet) error {
 	if !out.ready(s.peer.wire) {
 		return link.ErrNotSending
 	}
-	most := headerSize + 4 + maxExtensions*(2+maxOneByte) + len(o.Descriptor) + 4 + len(o.Payload)
+	most := headerSize + roomForExtensions + len(o.Descriptor) + len(o.Payload)
 	p, err := out.place(s.peer.wire, most, via)
 	if err != nil {
 		return err
 	}
-	n := s.marshal(p.buf, ssrc, o)
+	st := stamp{at: via.Now}
+	if s.extensions.transport != 0 {
+		st.number = out.history.Sent(via.Now, headerSize+len(o.Payload))
+	}
+	n := s.marshal(p.buf, ssrc, o, st)
 	encrypted, err := out.ctx.EncryptRTP(p.buf, p.buf[:n], &out.header)
 	if err != nil {
 		return err
@@ -137,7 +128,7 @@ func (s *Sender) write(ssrc uint32, o *forward.Out, via *link.Outlet) error {
 }
 
 // marshal writes an RTP packet to b and returns its size.
-func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out) int {
+func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out, st stamp) int {
 	b[0], b[1] = 0x80, o.PayloadType
 	if o.Marker {
 		b[1] |= 0x80
@@ -145,64 +136,24 @@ func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out) int {
 	binary.BigEndian.PutUint16(b[2:], o.Seq)
 	binary.BigEndian.PutUint32(b[4:], o.Timestamp)
 	binary.BigEndian.PutUint32(b[8:], ssrc)
-	n := headerSize + s.extensions(b[headerSize:], o)
+	n := headerSize + s.extensions.write(b[headerSize:], s.mid, o, st)
 	if n > headerSize {
 		b[0] |= 0x10
 	}
 	return n + copy(b[n:], o.Payload)
 }
 
-// extensions writes the header extensions that the receiver has, and returns their size.
-func (s *Sender) extensions(b []byte, o *forward.Out) int {
-	all := [maxExtensions]struct {
-		id   uint8
-		data []byte
-	}{{s.midID, s.mid}, {s.audioLevelID, o.Extensions.AudioLevel()}, {s.descriptorID, o.Descriptor}}
-	wide := false // one element that does not fit into the short form makes all of them long
-	for _, e := range all {
-		wide = wide || e.id > 14 || len(e.data) > maxOneByte
-	}
-	n := 4
-	for _, e := range all {
-		switch {
-		case e.id == 0 || len(e.data) == 0 || len(e.data) > maxDescriptor:
-			continue
-		case wide:
-			b[n], b[n+1] = e.id, byte(len(e.data))
-			n += 2
-		default:
-			b[n] = e.id<<4 | byte(len(e.data)-1)
-			n++
-		}
-		n += copy(b[n:], e.data)
-	}
-	if n == 4 {
-		return 0
-	}
-	for n%4 != 0 {
-		b[n] = 0
-		n++
-	}
-	profile := uint16(0xBEDE)
-	if wide {
-		profile = 0x1000
-	}
-	binary.BigEndian.PutUint16(b, profile)
-	binary.BigEndian.PutUint16(b[2:], uint16(n/4-1))
-	return n
-}
-
-// senderReport relates the stream's timestamps to the time. peer.out.mu is held.
+// senderReport relates the stream's timestamps to the time, says whose stream it is, and answers the receiver's time if it has
+// told one. peer.out.mu is held.
 func (s *Sender) senderReport(via *link.Outlet) error {
 	r, ok := s.sent.Report(via.Now, s.rate)
 	if !ok {
 		return nil
 	}
-	b, err := (&rtcp.SenderReport{
-		SSRC: s.ssrc, NTPTime: uint64(r.NTP), RTPTime: r.RTP, PacketCount: r.Packets, OctetCount: r.Bytes,
-	}).Marshal()
-	if err != nil {
-		return err
+	b := rtcp.AppendSenderReport(via.Scratch[:0:link.MTU], s.ssrc, r)
+	b = rtcp.AppendCNAME(b, s.ssrc, s.peer.cname)
+	if q := s.peer.reference.Swap(nil); q != nil {
+		b = rtcp.AppendDelay(b, s.ssrc, rtcp.Delay{SSRC: q.ssrc, LRR: q.middle, DLRR: report.Delay(via.Now.Sub(q.at))})
 	}
 	return s.peer.out.rtcpLocked(s.peer.wire, b, via)
 }

@@ -21,6 +21,7 @@ type streams struct {
 	rid       uint8
 	repaired  uint8
 	transport uint8
+	estimates bool // a publication is to be told the bandwidth, having no transport-wide feedback
 	known     map[uint32]stream
 	tracks    []*Track
 	replaced  []*Track // whose sinks are to be told
@@ -28,29 +29,19 @@ type streams struct {
 
 // stream is what an SSRC carries.
 type stream struct {
-	track *Track
-	rtx   bool
+	track    *Track // nil while its m-line is inactive
+	rtx      bool
+	mid, rid string // no mid: another SSRC has taken its place
 }
 
-// describe takes over what was agreed on, and returns the tracks that are gone.
+// describe takes over what was agreed on, and returns the tracks that are gone. Which SSRC was which stream is remembered while
+// an m-line is inactive: when it goes on, browsers no longer send what tells layers apart.
 func (s *streams) describe(d *answer.Description) []*Track {
-	s.media = s.media[:0]
+	s.media, s.estimates = s.media[:0], false
 	for _, m := range d.Media {
-		if m.Role != answer.Publication {
-			continue
-		}
-		s.media = append(s.media, m)
-		for _, e := range m.Extensions {
-			switch e.URI {
-			case answer.ExtMID:
-				s.mid = e.ID
-			case answer.ExtRID:
-				s.rid = e.ID
-			case answer.ExtRepairedRID:
-				s.repaired = e.ID
-			case answer.ExtTransportCC:
-				s.transport = e.ID
-			}
+		if m.Role == answer.Publication {
+			s.media = append(s.media, m)
+			s.extensions(&m)
 		}
 	}
 	var gone, stay []*Track
@@ -63,14 +54,32 @@ func (s *streams) describe(d *answer.Description) []*Track {
 		}
 	}
 	s.tracks = stay
-	for _, t := range gone {
-		for ssrc, known := range s.known {
-			if known.track == t {
-				delete(s.known, ssrc)
-			}
+	for ssrc, known := range s.known {
+		if _, there := d.Find(known.mid); !there || known.mid == "" {
+			delete(s.known, ssrc)
+		} else if s.find(known.mid) == nil {
+			known.track = nil
+			s.known[ssrc] = known
 		}
 	}
 	return gone
+}
+
+func (s *streams) extensions(m *answer.Media) {
+	counted := false
+	for _, e := range m.Extensions {
+		switch e.URI {
+		case answer.ExtMID:
+			s.mid = e.ID
+		case answer.ExtRID:
+			s.rid = e.ID
+		case answer.ExtRepairedRID:
+			s.repaired = e.ID
+		case answer.ExtTransportCC:
+			s.transport, counted = e.ID, true
+		}
+	}
+	s.estimates = s.estimates || !(counted && agreed(m.Codecs, "transport-cc")) && agreed(m.Codecs, "goog-remb")
 }
 
 func (s *streams) find(mid string) *answer.Media {
@@ -84,27 +93,44 @@ func (s *streams) find(mid string) *answer.Media {
 
 // of returns the stream of p, and whether its track is new. track is nil when nobody knows.
 func (s *streams) of(p *packet.Packet) (found stream, isNew bool) {
-	if known, ok := s.known[p.SSRC]; ok {
+	known, ok := s.known[p.SSRC]
+	switch {
+	case ok && known.track == nil && known.mid != "":
+		found, isNew = s.again(known, p.SSRC)
+	case ok:
 		return known, false
-	}
-	if len(s.known) >= maxStreams {
+	case len(s.known) >= maxStreams:
 		return stream{}, false
+	default:
+		found, isNew = s.identify(p)
 	}
-	found, isNew = s.identify(p)
 	if found.track != nil {
 		if s.known == nil {
 			s.known = make(map[uint32]stream)
 		}
+		found.mid, found.rid = found.track.stream.MID, found.track.stream.RID
 		s.known[p.SSRC] = found
 	}
 	return found, isNew
+}
+
+// again finds the stream of an SSRC whose m-line was inactive.
+func (s *streams) again(known stream, ssrc uint32) (stream, bool) {
+	m := s.find(known.mid)
+	switch {
+	case m == nil:
+		return stream{}, false
+	case known.rtx:
+		return stream{track: s.track(known.mid, known.rid), rtx: true}, false
+	}
+	return s.open(m, known.rid, ssrc)
 }
 
 func (s *streams) identify(p *packet.Packet) (stream, bool) {
 	m := s.find(string(p.Extension(s.mid)))
 	if m != nil {
 		if rid := p.Extension(s.repaired); len(rid) > 0 {
-			return stream{s.track(m.MID, string(rid)), true}, false
+			return stream{track: s.track(m.MID, string(rid)), rtx: true}, false
 		}
 		if rid := p.Extension(s.rid); len(rid) > 0 {
 			return s.open(m, string(rid), p.SSRC)
@@ -117,7 +143,7 @@ func (s *streams) identify(p *packet.Packet) (stream, bool) {
 			case source.SSRC:
 				return s.open(announced, "", p.SSRC)
 			case source.RTX:
-				return stream{s.track(announced.MID, ""), true}, false
+				return stream{track: s.track(announced.MID, ""), rtx: true}, false
 			}
 		}
 	}
@@ -128,7 +154,7 @@ func (s *streams) identify(p *packet.Packet) (stream, bool) {
 		return stream{}, false
 	}
 	if isRTX(m.Codecs, p.PayloadType) {
-		return stream{s.track(m.MID, ""), true}, false
+		return stream{track: s.track(m.MID, ""), rtx: true}, false
 	}
 	return s.open(m, "", p.SSRC)
 }
@@ -179,16 +205,10 @@ func (s *streams) open(m *answer.Media, rid string, ssrc uint32) (stream, bool) 
 	t := &Track{peer: s.peer, codecs: m.Codecs, ssrc: ssrc, stream: link.Stream{MID: m.MID, RID: rid, Video: m.Kind == answer.Video}}
 	for _, e := range m.Extensions {
 		switch e.URI {
-		case answer.ExtAudioLevel:
-			t.stream.Extensions.AudioLevel = e.ID
-		case answer.ExtVideoOrientation:
-			t.stream.Extensions.Orientation = e.ID
-		case answer.ExtPlayoutDelay:
-			t.stream.Extensions.PlayoutDelay = e.ID
-		case answer.ExtAbsCaptureTime:
-			t.stream.Extensions.CaptureTime = e.ID
 		case answer.ExtDependency:
 			t.stream.DescriptorID = e.ID
+		default:
+			carry(&t.stream.Extensions, e)
 		}
 	}
 	s.tracks = append(s.tracks, t)

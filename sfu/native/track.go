@@ -2,16 +2,17 @@ package native
 
 import (
 	"encoding/binary"
+	"errors"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/pion/rtcp"
 
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/receive"
 	"github.com/turnout-rtc/turnout/sfu/report"
+	"github.com/turnout-rtc/turnout/sfu/rtcp"
 )
 
 // maxEarly is how many packets wait for Start, which follows within milliseconds: a key frame of 4K.
@@ -30,6 +31,7 @@ type Track struct {
 	window   packet.Window
 	received report.Receiver
 	told     times // of the last sender report
+	firs     uint8 // full intra requests so far
 
 	// handing is held while packets are handed to the sink, so that one goroutine does it at a time: a client that changes its
 	// address may for a moment arrive on two sockets.
@@ -126,18 +128,50 @@ func bodySize(b []byte, p *packet.Packet) int {
 	return len(p.Payload) + padding
 }
 
-// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1).
+// RequestKeyFrame sends a picture loss indication (RFC 4585 §6.3.1), or a full intra request (RFC 5104 §4.3.1) where only that
+// was agreed on.
 func (t *Track) RequestKeyFrame() error {
 	w := t.peer.host.take(time.Now())
 	defer t.peer.host.give(w)
-	return t.peer.sendRTCP(&w.Outlet, &rtcp.PictureLossIndication{SenderSSRC: feedbackSSRC, MediaSSRC: t.ssrc})
+	t.peer.mu.Lock()
+	fir := !agreed(t.codecs, "nack pli") && agreed(t.codecs, "ccm fir")
+	if fir {
+		t.firs++
+	}
+	number := t.firs
+	t.peer.mu.Unlock()
+	b := w.Scratch[:0:link.MTU]
+	if fir {
+		b = rtcp.AppendFIR(b, feedbackSSRC, t.ssrc, number)
+	} else {
+		b = rtcp.AppendPLI(b, feedbackSSRC, t.ssrc)
+	}
+	return t.peer.out.rtcp(t.peer.wire, b, &w.Outlet)
 }
 
+// maxPairs of a generic NACK fit into one datagram.
+const maxPairs = 256
+
+var errNoNACK = errors.New("the publisher has not agreed to send packets again")
+
 // RequestAgain sends a generic NACK (RFC 4585 §6.2.1).
-func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) error {
-	pairs := make([]rtcp.NackPair, 0, len(lost))
-	for _, l := range lost {
-		pairs = append(pairs, rtcp.NackPair{PacketID: l.ID, LostPackets: rtcp.PacketBitmap(l.Mask)})
+func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) (roundTrip time.Duration, err error) {
+	t.peer.mu.Lock()
+	can := agreed(t.codecs, "nack")
+	t.peer.mu.Unlock()
+	if !can {
+		return 0, errNoNACK
 	}
-	return t.peer.sendRTCP(via, &rtcp.TransportLayerNack{SenderSSRC: feedbackSSRC, MediaSSRC: t.ssrc, Nacks: pairs})
+	for part := range slices.Chunk(lost, maxPairs) {
+		b := rtcp.AppendNACK(via.Scratch[:0:link.MTU], feedbackSSRC, t.ssrc, part)
+		if err := t.peer.out.rtcp(t.peer.wire, b, via); err != nil {
+			return 0, err
+		}
+	}
+	return time.Duration(t.peer.roundTrip.Load()), nil
+}
+
+// agreed says whether one of the codecs has a kind of feedback (a=rtcp-fb).
+func agreed(codecs []answer.Codec, feedback string) bool {
+	return slices.ContainsFunc(codecs, func(c answer.Codec) bool { return slices.Contains(c.Feedback, feedback) })
 }

@@ -11,6 +11,9 @@ const (
 	referenceUnit = 64 * time.Millisecond
 )
 
+// perVector is how many symbols of 2 bits a chunk of a report holds.
+const perVector = 7
+
 // Symbols of a packet's status.
 const (
 	notReceived = iota
@@ -20,6 +23,10 @@ const (
 
 // maxRecorded is how many packets, with those missing, fit between two reports; older ones are left out.
 const maxRecorded = 1024
+
+// maxReport is how many bytes a report has at most, so that it fits into one datagram with what encryption adds. What does not
+// fit is due still.
+const maxReport = 1100
 
 // Arrivals records when packets of one transport arrived. The zero value is ready.
 type Arrivals struct {
@@ -81,7 +88,7 @@ func (a *Arrivals) Report(dst []byte) []byte {
 	a.count++
 
 	var symbols [maxRecorded]uint8
-	var deltas [2 * maxRecorded]byte
+	var deltas [maxReport]byte
 	n, d := a.encode(first, time.Duration(reference*int64(referenceUnit)-a.epoch.UnixNano()), symbols[:], deltas[:])
 	binary.BigEndian.PutUint16(dst[start+2:], uint16(n))
 	dst = appendChunks(dst, symbols[:n])
@@ -92,7 +99,7 @@ func (a *Arrivals) Report(dst []byte) []byte {
 // encode fills in the status and the delta of each packet from first on, until one does not fit. It returns the number of
 // packets and of bytes of deltas.
 func (a *Arrivals) encode(first uint64, last time.Duration, symbols []uint8, deltas []byte) (n, d int) {
-	for m := first; m <= a.highest; m++ {
+	for m := first; m <= a.highest && 2*(n/perVector+1)+d+2 <= maxReport-8; m++ {
 		at := a.times[m%maxRecorded]
 		if at == 0 {
 			symbols[n] = notReceived
@@ -119,10 +126,7 @@ func (a *Arrivals) encode(first uint64, last time.Duration, symbols []uint8, del
 
 // appendChunks appends the packet status chunks (§3.1.1 to 3.1.4): runs of one symbol, or 7 symbols of 2 bits.
 func appendChunks(dst []byte, symbols []uint8) []byte {
-	const (
-		maxRun    = 1<<13 - 1
-		perVector = 7
-	)
+	const maxRun = 1<<13 - 1
 	for len(symbols) > 0 {
 		run := 1
 		for run < len(symbols) && run < maxRun && symbols[run] == symbols[0] {

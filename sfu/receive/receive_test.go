@@ -238,3 +238,64 @@ func FuzzFeedback(f *testing.F) {
 		}
 	})
 }
+
+func TestReportsFitIntoADatagram(t *testing.T) {
+	for _, step := range []time.Duration{0, 100 * time.Millisecond} { // short deltas and long ones
+		var a Arrivals
+		const first, n = 1 << 16, maxRecorded
+		for i := range uint64(n) {
+			if i%2 == 0 || step > 0 {
+				a.Packet(start.Add(time.Duration(i)*step), first+i)
+			}
+		}
+		told := 0
+		for a.Due() > 0 {
+			body := a.Report(nil)
+			if len(body) > maxReport {
+				t.Fatalf("a report has %d bytes", len(body))
+			}
+			_, times := read(t, body)
+			told += len(times)
+		}
+		if told < n-1 {
+			t.Errorf("%d of %d packets were told", told, n)
+		}
+	}
+}
+
+func TestBandwidthFallsWithLossAndComesBack(t *testing.T) {
+	b := Bandwidth{Ceiling: 8_000_000}
+	now := start
+	second := func(bytes int, lost float64) uint64 {
+		now = now.Add(time.Second)
+		b.Packet(bytes)
+		return b.Update(now, lost)
+	}
+	if r := second(1000, 0.5); r != b.Ceiling {
+		t.Errorf("%d before anything is known", r)
+	}
+	if r := second(1000, 0); r != b.Ceiling {
+		t.Errorf("%d without loss: a picture that stands still needs little, the next one may need much", r)
+	}
+	if r := second(200_000, 0.2); r != 1_800_000 { // 2 Mbit/s were sent
+		t.Errorf("%d after a loss of a fifth", r)
+	}
+	if r := second(200_000, 0.05); r != 1_800_000 {
+		t.Errorf("%d with some loss", r)
+	}
+	if r := second(200_000, 0.01); r != 1_944_000 {
+		t.Errorf("%d after the loss", r)
+	}
+	for range 60 {
+		second(0, 0)
+	}
+	if r := second(0, 0); r != b.Ceiling {
+		t.Errorf("%d after a minute", r)
+	}
+	for range 60 {
+		second(10, 1)
+	}
+	if r := second(10, 0.99); r != leastRate {
+		t.Errorf("%d when all is lost", r)
+	}
+}

@@ -14,6 +14,7 @@ type Receiver struct {
 	jitter  int64 // in 1/16 ticks
 
 	expectedBefore, receivedBefore uint64 // at the last report
+	lately                         Interval
 
 	reported   NTP // of the last sender report
 	reportedAt time.Time
@@ -53,12 +54,18 @@ func (r *Receiver) Packet(now time.Time, n uint64, rtp uint32, late bool) {
 	r.transit = transit
 }
 
+// Interval is what happened between the last two reports.
+type Interval struct{ Expected, Lost int64 }
+
+// Lately is what happened between the last two reports.
+func (r *Receiver) Lately() Interval { return r.lately }
+
 // SenderReport takes a report of the stream's sender.
 func (r *Receiver) SenderReport(now time.Time, ntp NTP) { r.reported, r.reportedAt = ntp, now }
 
-// Report makes a report block for now. ok is false when nothing was received yet.
+// Report makes a report block for now. ok is false when nothing was received since the last one (RFC 3550 §6.4).
 func (r *Receiver) Report(now time.Time) (b Reception, ok bool) {
-	if !r.started {
+	if r.received == r.receivedBefore {
 		return Reception{}, false
 	}
 	expected := r.highest - r.base + 1
@@ -67,6 +74,7 @@ func (r *Receiver) Report(now time.Time) (b Reception, ok bool) {
 	if newLost := newExpected - newReceived; newExpected > 0 && newLost > 0 {
 		b.Fraction = uint8(min(newLost<<8/newExpected, 255))
 	}
+	r.lately = Interval{max(newExpected, 0), max(newExpected-newReceived, 0)}
 	r.expectedBefore, r.receivedBefore = expected, r.received
 	const most = 1<<23 - 1
 	b.Lost = int32(min(max(lost, -most-1), most))
@@ -74,10 +82,13 @@ func (r *Receiver) Report(now time.Time) (b Reception, ok bool) {
 	b.Jitter = uint32(r.jitter >> 4)
 	if r.reported != 0 {
 		b.LSR = r.reported.Middle()
-		b.DLSR = uint32(ticks(now.Sub(r.reportedAt), 65536))
+		b.DLSR = Delay(now.Sub(r.reportedAt))
 	}
 	return b, true
 }
+
+// Delay is d in 1/65536 s, as reports tell how long ago something was.
+func Delay(d time.Duration) uint32 { return uint32(ticks(max(d, 0), 65536)) }
 
 // RoundTrip is the time that a report block of a receiver tells: from our sender report to its arrival there, and back. ok is
 // false when the block refers to none.

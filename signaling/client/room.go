@@ -6,7 +6,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/turnout-rtc/turnout/datachannel/frame"
@@ -167,9 +166,9 @@ func (p *Publication) Encodings() (mid string, midID, ridID uint8) {
 		}
 		for _, e := range p.sender.GetParameters().HeaderExtensions {
 			switch e.URI {
-			case sdp.SDESMidURI:
+			case "urn:ietf:params:rtp-hdrext:sdes:mid":
 				midID = uint8(e.ID)
-			case sdp.SDESRTPStreamIDURI:
+			case "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id":
 				ridID = uint8(e.ID)
 			}
 		}

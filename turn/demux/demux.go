@@ -39,7 +39,7 @@ func Datagram(b []byte) Kind {
 		return message(b)
 	case first >= 20 && first <= 63:
 		return DTLS
-	case first >= 64 && first <= 79:
+	case first >= 64 && first <= 127: // RFC 5766, which most clients follow, has channels up to 0x7FFF; RFC 8656 up to 0x4FFF
 		return TURN
 	case first >= 128 && first <= 191:
 		return SRTP

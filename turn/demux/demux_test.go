@@ -36,7 +36,7 @@ func TestDatagramGoesToWhomItIsFor(t *testing.T) {
 		{"channel bind", stun(0x0009), TURN},
 		{"channel data", []byte{0x40, 0, 0, 0}, TURN},
 		{"last channel", []byte{0x4f, 0xff, 0, 0}, TURN},
-		{"beyond the channels", []byte{0x50, 0, 0, 0}, Unknown},
+		{"a channel of RFC 5766", []byte{0x7f, 0xff, 0, 0}, TURN},
 		{"dtls", []byte{22, 0xfe, 0xfd, 0}, DTLS},
 		{"rtp", []byte{0x80, 96, 0, 0}, SRTP},
 		{"rtcp", []byte{0x81, 200, 0, 0}, SRTP},

@@ -28,6 +28,8 @@ type Authority struct {
 	// TLS and HTTP are where this machine answers challenges: TLS-ALPN-01 (RFC 8737) by Certificate, and HTTP-01
 	// (RFC 8555 §8.3) by Challenges. The authority comes to ports 443 and 80, which must lead there. No HTTP: no HTTP-01.
 	TLS, HTTP net.Addr
+
+	Check time.Duration // how often it is looked whether a new certificate is due; 0: ten minutes
 }
 
 // ACME is a certificate that is got, and renewed when a third of its life is left, in the background.
@@ -51,7 +53,7 @@ func OpenACME(a Authority, log *slog.Logger) (*ACME, error) {
 	m := &ACME{domain: a.Domain}
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return m.magic, nil },
-		Logger:           logger,
+		Logger:           logger, RenewCheckInterval: a.Check,
 	})
 	m.end = m.cache.Stop
 	m.magic = certmagic.New(m.cache, certmagic.Config{

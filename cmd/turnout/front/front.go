@@ -1,4 +1,4 @@
-// Package front shares one TCP port between HTTPS, TURN over TLS, TURN over TCP and plain HTTP.
+// Package front shares one TCP port between HTTPS, TURN over TLS, TURN over TCP, ICE over TCP and plain HTTP.
 //
 // Its nouns: a Front accepts connections, ends their TLS, and looks at ALPN or else at the first bytes; a Destination takes
 // what is for it. It serves nothing itself, and forgets a connection as soon as it is handed over.

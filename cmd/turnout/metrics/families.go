@@ -20,6 +20,9 @@ func values() []value {
 		{"turnout_resumes_total", "Sessions that were resumed on another WebSocket.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Resumes) }},
 		{"turnout_signaling_messages_total", "Signaling messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Messages) }},
 
+		{"turnout_whip_publishing", "WHIP sessions now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WHIP.Publishing) }},
+		{"turnout_whip_playing", "WHEP sessions now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WHIP.Playing) }},
+
 		{"turnout_rtc_transports", "Peer connections now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Transports) }},
 		{"turnout_rtc_publications", "Tracks published now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Publications) }},
 		{"turnout_rtc_subscriptions", "Slots that show a publication now.", gauge, func(s Snapshot) float64 { return float64(s.Media.Subscribed) }},
@@ -32,6 +35,10 @@ func values() []value {
 		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
 		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
+		{"turnout_rtc_gave_up_total", "Times that lost packets were given up, and a key frame asked for.", counter, func(s Snapshot) float64 { return float64(s.Media.GaveUp) }},
+		{"turnout_rtc_reports_total", "RTCP of subscribers that told how packets arrived.", counter, func(s Snapshot) float64 { return float64(s.Media.Reports) }},
+		{"turnout_rtc_delivered_packets_total", "Packets that subscribers reported as received, where they report each.", counter, func(s Snapshot) float64 { return float64(s.Media.Delivered) }},
+		{"turnout_rtc_lost_packets_total", "Packets that subscribers reported as lost, where they report each.", counter, func(s Snapshot) float64 { return float64(s.Media.Lost) }},
 
 		{"turnout_data_members", "Participants with data now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Members) }},
 		{"turnout_data_wires", "Data channels and the like open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Wires) }},
@@ -79,6 +86,7 @@ func labels() []labelled {
 		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
 		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},
 		{"turnout_websockets_closed_total", "WebSockets closed, by close code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Closed }},
+		{"turnout_whip_refused_total", "WHIP and WHEP requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.WHIP.Refused }},
 		{"turnout_rtc_dropped_total", "Packets dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return s.Media.Dropped }},
 		{"turnout_data_refused_total", "Data frames refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Refused) }},
 		{"turnout_data_dropped_total", "Data dropped, by reason.", "reason", counter, func(s Snapshot) map[string]uint64 { return byText(s.Signaling.Data.Dropped) }},

@@ -81,6 +81,7 @@ func (s *section) decide(p Policy) Media {
 	switch {
 	case s.sends:
 		m.Role, m.RIDs = Publication, slices.Clone(s.rids)
+		m.Extensions = slices.DeleteFunc(m.Extensions, func(e Extension) bool { return slices.Contains(p.SlotsOnly, e.URI) })
 		if len(s.rids) == 0 {
 			m.Sources = s.sources
 		}

@@ -88,6 +88,9 @@ type Extension struct {
 	direction string // as we answer it
 }
 
+// Sent says whether we may send it.
+func (e *Extension) Sent() bool { return e.direction != "recvonly" }
+
 // Source is an SSRC with that of its retransmissions, 0 if none.
 type Source struct{ SSRC, RTX uint32 }
 

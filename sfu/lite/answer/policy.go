@@ -5,6 +5,7 @@ type Policy struct {
 	Audio      []string // codecs, lower case; retransmissions follow their codec
 	Video      []string
 	Extensions []string // URIs
+	SlotsOnly  []string // those of Extensions that are not accepted of a publication; none by default
 	Feedback   []string // values of a=rtcp-fb
 }
 

@@ -99,7 +99,7 @@ export class Wires {
     reliable.onbufferedamountlow = () => this.#events.drained();
     reliable.onopen = () => this.#next();
     reliable.onclose = () => this.#channelFailed();
-    if (!this.#current) this.#wait();
+    if (!this.#current && !this.#overdue) this.#wait();
     this.#tell();
   }
 
@@ -127,7 +127,7 @@ export class Wires {
       if (this.#current?.kind === 'channel') this.#wait();
       return;
     }
-    if (this.#current?.kind === 'channel') clearTimeout(this.#waiting);
+    if (this.#current?.kind === 'channel') this.#stopWaiting();
     this.#failures = 0;
     if (this.#current === this.#socket && !this.#channels) this.#events.reopen();
   }
@@ -158,7 +158,7 @@ export class Wires {
     }
     if (this.#asking !== wire) return false;
     clearTimeout(this.#answer);
-    clearTimeout(this.#waiting);
+    this.#stopWaiting();
     if (this.#current === this.#socket) this.#socket.send(closed);
     this.#current = wire;
     this.#asking = undefined;
@@ -195,17 +195,23 @@ export class Wires {
     this.#socketUp = this.#overdue = false;
     this.#dropChannels();
     this.#lose(this.#socket);
-    for (const timer of [this.#waiting, this.#answer, this.#reopening, this.#draining]) clearTimeout(timer);
+    this.#stopWaiting();
+    for (const timer of [this.#answer, this.#reopening, this.#draining]) clearTimeout(timer);
     this.#draining = undefined;
     this.#tell();
   }
 
   #wait(): void {
+    this.#waiting ??= setTimeout(() => this.#fallBack(), this.#patienceMs);
+  }
+
+  #stopWaiting(): void {
     clearTimeout(this.#waiting);
-    this.#waiting = setTimeout(() => this.#fallBack(), this.#patienceMs);
+    this.#waiting = undefined;
   }
 
   #fallBack(): void {
+    this.#stopWaiting();
     this.#overdue = true;
     if (this.#current?.kind === 'channel') {
       if (!this.#socketUp) return;

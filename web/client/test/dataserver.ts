@@ -142,7 +142,31 @@ function payload(inner: Uint8Array): string {
   return /m\d*x*$/.exec(said)?.[0] ?? said;
 }
 
+/** One direction of a wire: in order, and on its way as long as it is held. */
+export class Pipe {
+  held = false;
+  #underWay: (() => void)[] = [];
+  push(arrive: () => void): void {
+    if (this.held) this.#underWay.push(arrive);
+    else arrive();
+  }
+  release(): void {
+    this.held = false;
+    while (!this.held) {
+      const arrive = this.#underWay.shift();
+      if (!arrive) return;
+      arrive();
+    }
+  }
+  clear(): void {
+    this.held = false;
+    this.#underWay = [];
+  }
+}
+
 export class FakeChannel {
+  readonly up = new Pipe();
+  readonly down = new Pipe();
   readyState = 'connecting';
   bufferedAmount = 0;
   bufferedAmountLowThreshold = 0;
@@ -159,10 +183,14 @@ export class FakeChannel {
 
   send(bytes: Uint8Array): void {
     this.sent.push(bytes);
-    if (!this.dead) this.take(bytes);
+    this.up.push(() => {
+      if (!this.dead) this.take(bytes);
+    });
   }
   close(): void {
     this.readyState = 'closed';
+    this.up.clear();
+    this.down.clear();
     if (!this.dead) this.closing();
   }
   open(): void {
@@ -171,12 +199,16 @@ export class FakeChannel {
   }
   drop(): void {
     this.readyState = 'closed';
+    this.up.clear();
+    this.down.clear();
     this.closing();
     this.onclose?.();
   }
   say(bytes: Uint8Array): void {
     const data = bytes.slice().buffer;
-    if (!this.dead) this.onmessage?.({ data });
+    this.down.push(() => {
+      if (!this.dead) this.onmessage?.({ data });
+    });
   }
   get types(): number[] {
     return typesOf(this.sent);
@@ -185,6 +217,8 @@ export class FakeChannel {
 
 /** The binary messages of a WebSocket. The server takes it for a wire from hello on, until it is closed. */
 export class FakeSocketWire {
+  readonly up = new Pipe();
+  readonly down = new Pipe();
   bufferedAmount = 0;
   readonly sent: Uint8Array[] = [];
   #wire: Carrier | undefined;
@@ -196,9 +230,12 @@ export class FakeSocketWire {
 
   send(bytes: Uint8Array): void {
     this.sent.push(bytes);
+    this.up.push(() => this.#take(bytes));
+  }
+  #take(bytes: Uint8Array): void {
     if (bytes.length === 0) return this.#close();
     if (!this.#wire && read(bytes)[0]?.type === 1) {
-      this.#wire = { say: (b) => this.receive(b) };
+      this.#wire = { say: (b) => this.down.push(() => this.receive(b)) };
       this.server.attach(this.#wire);
     }
     if (this.#wire) this.server.take(bytes, this.#wire);
@@ -208,6 +245,8 @@ export class FakeSocketWire {
     this.#wire = undefined;
   }
   drop(): void {
+    this.up.clear();
+    this.down.clear();
     this.#close();
   }
   get types(): number[] {
@@ -224,6 +263,8 @@ export interface World {
   socket: FakeSocketWire;
   /** Whether other channels open when they are asked for. */
   udp: boolean;
+  /** Whether what is said on other channels is held at first. */
+  slow: boolean;
   /** Makes channels, which open. */
   connect(): void;
 }
@@ -234,6 +275,7 @@ export function world(webRTC = true): World {
   const socket: FakeSocketWire = new FakeSocketWire(server, (bytes) => w.data.socketMessage(bytes));
   const make = (opens: boolean): void => {
     const [reliable, lossy] = [(w.reliable = new FakeChannel()), (w.lossy = new FakeChannel())];
+    reliable.up.held = w.slow;
     reliable.take = (m) => server.take(m, reliable);
     reliable.closing = () => server.detach(reliable);
     w.data.channels(reliable as unknown as RTCDataChannel, lossy as unknown as RTCDataChannel);
@@ -250,6 +292,7 @@ export function world(webRTC = true): World {
     lossy: new FakeChannel(),
     socket,
     udp: true,
+    slow: false,
     connect: () => make(true),
   };
   return w;

@@ -179,21 +179,46 @@ describe('a channel', () => {
   });
 });
 
-test('a welcome that comes too late, and what follows it, is not taken for the answer to the next hello', async () => {
-  const w = await fallenBack();
-  const got: string[] = [];
-  w.data.on('t', (payload) => got.push(new TextDecoder().decode(payload)));
-  const held: Uint8Array[] = [];
-  const { receive } = w.socket;
-  Object.assign(w.socket, { receive: (b: Uint8Array) => void held.push(b) });
-  w.socket.drop();
-  w.data.socketMessage(new Uint8Array(0)); // asks again at once
-  w.server.say(message('bob', 't', 'one'));
-  await vi.advanceTimersByTimeAsync(3000); // given up, asked again: the server says it all again
-  Object.assign(w.socket, { receive });
-  for (const b of held.splice(0)) receive(b);
-  w.server.say(message('bob', 't', 'two'));
-  expect(got).toEqual(['one', 'two']);
+describe('under way when the wire changes', () => {
+  async function listening(): Promise<{ w: World; got: string[] }> {
+    const w = await fallenBack();
+    const got: string[] = [];
+    w.data.on('t', (payload) => got.push(new TextDecoder().decode(payload)));
+    return { w, got };
+  }
+  const says = (w: World, m: string): void => w.server.say(message('bob', 't', m));
+
+  test('what comes on the old wire after hello on the new one counts once', async () => {
+    const { w, got } = await listening();
+    w.socket.down.held = true;
+    says(w, 'one');
+    w.slow = true;
+    w.connect();
+    w.socket.down.release();
+    expect(got).toEqual(['one']);
+    w.reliable.up.release(); // hello, which knows nothing of it
+    says(w, 'two');
+    expect(got).toEqual(['one', 'two']);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(w.reliable.sent.at(-1)).toEqual(ack(2));
+  });
+
+  test('the answer to a hello that was given up is not taken for the answer to the next', async () => {
+    const { w, got } = await listening();
+    w.socket.down.held = true;
+    w.data.socketMessage(new Uint8Array(0)); // asks again at once
+    says(w, 'one');
+    w.connect();
+    await vi.advanceTimersByTimeAsync(3000);
+    says(w, 'two');
+    expect(got).toEqual(['one', 'two']); // by the channel
+    w.udp = false;
+    w.reliable.drop();
+    await vi.advanceTimersByTimeAsync(2000);
+    w.socket.down.release();
+    says(w, 'three');
+    expect(got).toEqual(['one', 'two', 'three']);
+  });
 });
 
 test('whichever way data goes and whatever is lost with it, everything arrives once and in order, both ways', async () => {
@@ -207,7 +232,16 @@ test('whichever way data goes and whatever is lost with it, everything arrives o
     w.data.socket(true);
     w.connect();
     for (let i = 0; i < 80; i++) {
-      switch (random.below(12)) {
+      switch (random.below(15)) {
+        case 14:
+          w.slow = !w.slow;
+          break;
+        case 12:
+          random.pick([w.socket.up, w.socket.down, w.reliable.up, w.reliable.down]).held = true;
+          break;
+        case 13:
+          random.pick([w.socket.up, w.socket.down, w.reliable.up, w.reliable.down]).release();
+          break;
         case 0:
         case 1:
         case 2:
@@ -241,6 +275,7 @@ test('whichever way data goes and whatever is lost with it, everything arrives o
           await vi.advanceTimersByTimeAsync(random.below(4000));
       }
     }
+    for (const pipe of [w.socket.up, w.socket.down, w.reliable.up, w.reliable.down]) pipe.release();
     w.udp = true;
     send(w, 'm'); // makes a dead wire be noticed
     said.push('m');

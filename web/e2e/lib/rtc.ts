@@ -48,3 +48,60 @@ export function path(page: Page): Promise<Path> {
     };
   }, null);
 }
+
+/** Video is sent with one codec, as long as both ends have it. */
+export function onlyVideoCodec(mime: string): string {
+  return `{
+    const add = RTCPeerConnection.prototype.addTransceiver;
+    RTCPeerConnection.prototype.addTransceiver = function (what, init) {
+      const transceiver = add.call(this, what, init);
+      const video = (typeof what === 'string' ? what : what.kind) === 'video';
+      if (video && init?.direction === 'sendonly') {
+        const all = RTCRtpSender.getCapabilities('video').codecs;
+        const same = (c) => c.mimeType.toLowerCase() === ${JSON.stringify(mime.toLowerCase())};
+        transceiver.setCodecPreferences([...all.filter(same), ...all.filter((c) => /\\/rtx$/.test(c.mimeType))]);
+      }
+      return transceiver;
+    };
+  }`;
+}
+
+export interface Received {
+  /** The codec of each stream. */
+  streams: string[];
+  frames: number;
+  freezes: number;
+  lost: number;
+  nacks: number;
+  /** Packets that came again by RTX. */
+  repaired: number;
+}
+
+interface Inbound {
+  type: string;
+  kind: string;
+  codecId: string;
+  framesDecoded?: number;
+  freezeCount?: number;
+  packetsLost?: number;
+  nackCount?: number;
+  retransmittedPacketsReceived?: number;
+}
+
+/** What the page receives of video, summed over all streams that carry some. */
+export function receivedVideo(page: Page): Promise<Received> {
+  return page.evaluate(async () => {
+    const { raw } = await (window as unknown as Support).turnout.room.getStats();
+    const all = raw as unknown as Map<string, Inbound & { mimeType?: string }>;
+    const streams = [...all.values()].filter((s) => s.type === 'inbound-rtp' && s.kind === 'video' && (s.framesDecoded ?? 0) > 0);
+    const sum = (of: (s: Inbound) => number | undefined): number => streams.reduce((n, s) => n + (of(s) ?? 0), 0);
+    return {
+      streams: streams.map((s) => all.get(s.codecId)?.mimeType ?? 'none'),
+      frames: sum((s) => s.framesDecoded),
+      freezes: sum((s) => s.freezeCount),
+      lost: sum((s) => s.packetsLost),
+      nacks: sum((s) => s.nackCount),
+      repaired: sum((s) => s.retransmittedPacketsReceived),
+    };
+  }, null);
+}

@@ -1,0 +1,214 @@
+package sfu_test
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+	"github.com/pion/stun/v4"
+
+	"github.com/turnout-rtc/turnout/sfu"
+)
+
+// wire is a participant of nothing but a socket and keys: it costs next to nothing beside what is measured. Nobody reads what is
+// sent to it, but for whom wants to.
+type wire struct {
+	t         testing.TB
+	conn      *net.UDPConn
+	transport *sfu.Transport
+	events    chan sfu.Event
+	published []*sfu.Publication
+	slots     []sfu.Slot
+	ctx, in   *srtp.Context
+	began     time.Time // when the answer was applied
+
+	header rtp.Header
+	sealed []byte
+}
+
+// certificate is shared by all wires of a test: making one takes longer than the rest of a join.
+func certificate(t testing.TB) tls.Certificate {
+	t.Helper()
+	c, err := selfsign.GenerateSelfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// wireOffer writes an offer with a publication for every one of publish and slots, each "audio" or "video".
+func wireOffer(cert tls.Certificate, publish, slots []string) (text string, named []sfu.Announcement) {
+	sum := sha256.Sum256(cert.Certificate[0])
+	hexed := strings.ToUpper(hex.EncodeToString(sum[:]))
+	var pairs, mids []string
+	for i := 0; i < len(hexed); i += 2 {
+		pairs = append(pairs, hexed[i:i+2])
+	}
+	var b strings.Builder
+	for i, kind := range append(append([]string(nil), publish...), slots...) {
+		direction := "recvonly"
+		if i < len(publish) {
+			direction = "sendonly"
+			named = append(named, sfu.Announcement{MID: fmt.Sprint(i), ID: kind})
+		}
+		codec := "111\r\na=rtpmap:111 opus/48000/2\r\n"
+		if kind == "video" {
+			codec = "96 97\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
+		}
+		fmt.Fprintf(&b, "m=%s 9 UDP/TLS/RTP/SAVPF %s", kind, codec)
+		fmt.Fprintf(&b, "c=IN IP4 0.0.0.0\r\na=mid:%d\r\na=%s\r\na=rtcp-mux\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n", i, direction)
+		fmt.Fprintf(&b, "a=ice-ufrag:wire\r\na=ice-pwd:passwordofthewirepassword\r\na=setup:actpass\r\na=fingerprint:sha-256 %s\r\n", strings.Join(pairs, ":"))
+		if direction == "sendonly" {
+			fmt.Fprintf(&b, "a=ssrc:%d cname:wire\r\n", i+1)
+		}
+		mids = append(mids, fmt.Sprint(i))
+	}
+	return "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE " + strings.Join(mids, " ") + "\r\n" + b.String(), named
+}
+
+// newWire connects a participant.
+func newWire(t testing.TB, e *sfu.Engine, r *sfu.Router, cert tls.Certificate, publish, slots []string) *wire {
+	t.Helper()
+	w := &wire{t: t, events: make(chan sfu.Event, 256)}
+	var err error
+	if w.transport, err = r.NewTransport("wire", func(ev sfu.Event) { w.events <- ev }); err != nil {
+		t.Fatal(err)
+	}
+	if w.conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.conn.Close() })
+	text, named := wireOffer(cert, publish, slots)
+	w.transport.Negotiate(sfu.Offer{Rev: 1, SDP: text, Publications: named})
+	var sdp string
+	for sdp == "" {
+		switch ev := w.next().(type) {
+		case sfu.Answered:
+			sdp, w.published, w.slots = ev.SDP, ev.Published, ev.Slots
+		case sfu.Refused:
+			t.Fatal(ev.Err)
+		}
+	}
+	w.began = time.Now()
+	w.transport.Ready(1)
+	w.handshake(e, cert, line(sdp, "a=ice-ufrag:"), line(sdp, "a=ice-pwd:"))
+	for ev := w.next(); ev != (sfu.StateChanged{State: sfu.StateConnected}); ev = w.next() {
+	}
+	return w
+}
+
+func (w *wire) next() sfu.Event {
+	select {
+	case ev := <-w.events:
+		return ev
+	case <-time.After(patience):
+		w.t.Fatal("no event came")
+		return nil
+	}
+}
+
+func line(sdp, key string) string {
+	_, rest, _ := strings.Cut(sdp, key)
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
+}
+
+// once is a socket that DTLS reads and writes while it shakes hands. What is no DTLS is left out.
+type once struct {
+	*net.UDPConn
+	to net.Addr
+}
+
+func (o once) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := o.UDPConn.ReadFrom(b)
+		if err != nil || n > 0 && b[0] >= 20 && b[0] < 64 {
+			return n, from, err
+		}
+	}
+}
+
+func (w *wire) handshake(e *sfu.Engine, cert tls.Certificate, ufrag, pwd string) {
+	to := net.UDPAddrFromAddrPort(e.Advertised()[0].Addr)
+	check := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ufrag+":wire"),
+		stun.RawAttribute{Type: stun.AttrUseCandidate}, stun.NewShortTermIntegrity(pwd), stun.Fingerprint)
+	if _, err := w.conn.WriteTo(check.Raw, to); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.conn.Read(make([]byte, 1500)); err != nil { // the path is known now
+		w.t.Fatal(err)
+	}
+	conn, err := dtls.ClientWithOptions(once{w.conn, to}, to, dtls.WithCertificates(cert), dtls.WithInsecureSkipVerify(true),
+		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret), dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := conn.Handshake(); err != nil {
+		w.t.Fatal(err)
+	}
+	state, _ := conn.ConnectionState()
+	b, err := state.ExportKeyingMaterial("EXTRACTOR-dtls_srtp", nil, 2*16+2*12)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ctx, err = srtp.CreateContext(b[:16], b[32:44], srtp.ProtectionProfileAeadAes128Gcm)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.in, err = srtp.CreateContext(b[16:32], b[44:56], srtp.ProtectionProfileAeadAes128Gcm)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.conn.SetDeadline(time.Unix(1, 0)); err != nil { // ends the reader of DTLS; the association lives on
+		w.t.Fatal(err)
+	}
+	w.conn, err = takeOver(w.conn, to)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// takeOver makes another socket of the same addresses, connected.
+func takeOver(c *net.UDPConn, to *net.UDPAddr) (*net.UDPConn, error) {
+	from := c.LocalAddr().(*net.UDPAddr)
+	if err := c.Close(); err != nil {
+		return nil, err
+	}
+	return net.DialUDP("udp4", from, to)
+}
+
+// send sends an RTP packet.
+func (w *wire) send(raw []byte) {
+	var err error
+	if w.sealed, err = w.ctx.EncryptRTP(w.sealed[:0], raw, &w.header); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.conn.Write(w.sealed); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wireEngine is an engine on loopback, also for benchmarks.
+func wireEngine(t testing.TB, change ...func(*sfu.Config)) *sfu.Engine {
+	t.Helper()
+	cfg := sfu.Config{UDP: "127.0.0.1:0"}
+	for _, f := range change {
+		f(&cfg)
+	}
+	e, err := sfu.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
