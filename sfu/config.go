@@ -22,7 +22,10 @@ type Config struct {
 	MaxSlots        int `yaml:"max_slots" default:"100" help:"Slots one participant may have."`
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
-	MaxREMB         int `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
+
+	Sockets Sockets `yaml:"sockets" embed:"" prefix:"socket-"`
+	Limits  Limits  `yaml:"limits" embed:"" prefix:"limit-"`
+	MaxREMB int     `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
 }
 
 // Values of Config.ICE. Nothing means ICEAuto.
@@ -59,8 +62,10 @@ func (c Config) Validate() error {
 	if !slices.Contains([]string{"", ICEAuto, ICELite, ICEFull}, c.ICE) {
 		return fmt.Errorf("ice is %q: it must be %q, %q or %q", c.ICE, ICEAuto, ICELite, ICEFull)
 	}
-	if err := c.stun(); err != nil {
-		return err
+	for _, err := range []error{c.stun(), c.Sockets.validate(), c.Limits.validate()} {
+		if err != nil {
+			return err
+		}
 	}
 	for _, l := range []struct {
 		key   string

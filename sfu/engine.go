@@ -43,11 +43,13 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	for _, o := range options {
 		o(&more)
 	}
-	host, err := native.Open(native.Config{
+	lower := native.Config{
 		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
 		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
 		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
-	})
+	}
+	cfg.transport(&lower)
+	host, err := native.Open(lower)
 	if err != nil {
 		return nil, err
 	}

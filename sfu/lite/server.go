@@ -44,6 +44,8 @@ type Server struct {
 	advertised []answer.Candidate   // but for those that a NAT makes of them
 	adopt      func(*Foreign) error // nil while nobody asks for foreign datagrams
 	closed     bool
+
+	shutDropped map[string]uint64 // what sockets dropped that are closed; guarded by mu
 }
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
@@ -55,7 +57,7 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Interfaces == nil {
 		cfg.Interfaces = interfaces
 	}
-	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
+	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}, shutDropped: map[string]uint64{}}
 	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {

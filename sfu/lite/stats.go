@@ -2,11 +2,11 @@ package lite
 
 import "sync/atomic"
 
-// Stats of a Server since it was opened. Those of its UDP sockets are read from the sockets.
+// Stats of a Server since it was opened.
 type Stats struct {
 	Transports int               // now
 	TCPConns   int               // now
-	Dropped    map[string]uint64 // datagrams and connections by reason
+	Dropped    map[string]uint64 // datagrams and connections by reason, those of UDP sockets, "udp_" before netio's, with them
 }
 
 // Reasons of Stats.Dropped.
@@ -37,11 +37,27 @@ func (s *Server) Stats() Stats {
 	n := len(s.transports)
 	s.mu.RUnlock()
 	c := &s.count
-	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: map[string]uint64{
+	dropped := map[string]uint64{
 		DropNoise: c.noise.Load(), DropStranger: c.stranger.Load(), DropUnknownUfrag: c.unknownUfrag.Load(),
 		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
 		DropAddressLimit: c.addressLimit.Load(),
-	}}
+	}
+	s.mu.RLock()
+	for reason, n := range s.shutDropped {
+		dropped[reason] += n
+	}
+	s.mu.RUnlock()
+	for _, p := range s.all() {
+		p.dropped(dropped)
+	}
+	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: dropped}
+}
+
+// dropped adds what the socket dropped to all.
+func (p *port) dropped(all map[string]uint64) {
+	for reason, n := range p.sock.Stats().Dropped {
+		all["udp_"+reason] += n
+	}
 }

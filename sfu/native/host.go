@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
@@ -45,6 +46,9 @@ type Config struct {
 	Slots  int              // of one peer at most
 	Bytes  int              // of an offer at most
 	ICE    ICE
+	Net    netio.Config // of the UDP sockets; Addr is not used, no Sockets is one per processor
+	Limits lite.Limits
+	Paths  demux.Limits
 	STUN   []string // servers, as host or host:port, that tell Full its public addresses
 
 	Orientation bool   // publishers may leave it to the receivers to turn pictures
@@ -79,10 +83,15 @@ func Open(c Config) (*Host, error) {
 	}
 	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
-		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
+		Net:    c.Net,
+		Limits: c.Limits,
+		Paths:  c.Paths,
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
 		Policy: policy(c),
 		Media:  h.media,
+	}
+	if cfg.Net.Sockets == 0 {
+		cfg.Net.Sockets = min(runtime.GOMAXPROCS(0), maxSockets)
 	}
 	for _, a := range []struct {
 		protocol, address string
