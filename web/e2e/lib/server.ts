@@ -14,6 +14,8 @@ export interface ServerOptions {
   host?: string;
   flags?: string[];
   data?: string;
+  /** The server runs in this namespace at this address, behind a NAT that is host and forwards the port of pages. */
+  behind?: { namespace: string; address: string };
 }
 
 export class Server {
@@ -22,21 +24,24 @@ export class Server {
   readonly log: string[] = [];
   #process: ChildProcess | undefined;
   readonly #options: ServerOptions;
-  readonly #listen: string;
+  readonly #port: number;
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
-    this.#listen = `${options.host ?? '127.0.0.1'}:${options.port ?? 7880}`;
-    this.url = `http://${this.#listen}`;
+    this.#port = options.port ?? 7880;
+    this.url = `http://${options.host ?? '127.0.0.1'}:${this.#port}`;
     this.data = options.data ?? mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   }
 
   async start(): Promise<void> {
-    const host = this.#options.host ?? ethernet;
-    const flags = ['dev', '--listen', this.#listen, '--data', this.data];
+    const { behind } = this.#options;
+    const page = behind?.address ?? this.#options.host ?? '127.0.0.1';
+    const host = behind?.address ?? this.#options.host ?? ethernet;
+    const flags = ['dev', '--listen', `${page}:${this.#port}`, '--data', this.data];
     if (this.#options.host) flags.push('--insecure-lan');
     flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
-    const child = spawn(binary, [...flags, ...(this.#options.flags ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [...(behind ? ['ip', 'netns', 'exec', behind.namespace] : []), binary, ...flags, ...(this.#options.flags ?? [])];
+    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
