@@ -43,14 +43,14 @@ func (s Sockets) validate() error {
 	if s.PerAddress > maxSockets {
 		return fmt.Errorf("sockets.per_address is %d: it must be at most %d", s.PerAddress, maxSockets)
 	}
-	return notNegative("sockets.", []limit{
+	return notNegative("sockets.", []setting{
 		{"per_address", int64(s.PerAddress)}, {"read_buffer", int64(s.ReadBuffer)}, {"write_buffer", int64(s.WriteBuffer)},
 		{"write_wait", int64(s.WriteWait)},
 	})
 }
 
 func (l Limits) validate() error {
-	return notNegative("limits.", []limit{
+	return notNegative("limits.", []setting{
 		{"handshake_timeout", int64(l.Handshake)}, {"control_queue", int64(l.Control)}, {"channels", int64(l.Channels)},
 		{"message_bytes", int64(l.Message)}, {"paths", int64(l.Paths)}, {"candidates", int64(l.Candidates)},
 		{"tcp_connections", int64(l.TCPConnections)}, {"tcp_unauthenticated", int64(l.TCPUnauthenticated)},
@@ -59,13 +59,13 @@ func (l Limits) validate() error {
 	})
 }
 
-// limit is a key with its value.
-type limit struct {
+// setting is a key with its value.
+type setting struct {
 	key   string
 	value int64
 }
 
-func notNegative(prefix string, all []limit) error {
+func notNegative(prefix string, all []setting) error {
 	for _, l := range all {
 		if l.value < 0 {
 			return fmt.Errorf("%s%s is %d: it must not be negative, leave it out for the default", prefix, l.key, l.value)
@@ -83,7 +83,7 @@ func (c Config) transport(to *native.Config) {
 		TCPPerOwner: l.TCPPerParticipant, Foreign: l.Foreign, Addresses: l.Addresses,
 	}
 	to.Paths = demux.Limits{Paths: l.Paths}
-	to.Net = netio.Config{Sockets: s.PerAddress, ReadBuffer: s.ReadBuffer, WriteBuffer: s.WriteBuffer, WriteWait: s.WriteWait}
+	to.Net = netio.Config{Sockets: s.PerAddress, ReadBuffer: s.ReadBuffer, WriteBuffer: s.WriteBuffer, WriteWait: s.WriteWait, Burst: c.GSOBurst}
 	if s.Portable {
 		to.Net.Mode = netio.Portable
 	}
