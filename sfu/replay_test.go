@@ -72,7 +72,7 @@ func newStudio(tb testing.TB, kind Kind, change ...func(*Config)) *studio {
 	for _, f := range change {
 		f(&cfg)
 	}
-	e := &Engine{config: cfg.withDefaults()}
+	e := &Engine{config: cfg.withDefaults(), batches: make(chan *batch, spareBatches)}
 	e.lanes = newLanes(2, e.config.LaneQueue, nil)
 	tb.Cleanup(func() {
 		for _, l := range e.lanes {

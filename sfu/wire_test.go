@@ -103,7 +103,8 @@ func newWire(t testing.TB, e *Engine, r *Router, cert tls.Certificate, publish, 
 	w.began = time.Now()
 	w.transport.Ready(1)
 	w.handshake(e, cert, line(sdp, "a=ice-ufrag:"), line(sdp, "a=ice-pwd:"))
-	for ev := w.next(); ev != (StateChanged{State: StateConnected}); ev = w.next() {
+	for w.next() != (StateChanged{State: StateConnected}) {
+		continue
 	}
 	return w
 }
