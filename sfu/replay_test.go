@@ -179,6 +179,34 @@ func TestNewcomerBeginsWithTheLastKeyFrame(t *testing.T) {
 	}
 }
 
+func TestSlotThatComesBackGoesOnWithItsNumbers(t *testing.T) {
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 2))
+			s := newStudio(t, Video)
+			w, r := s.watcher(0)
+			s.frame(10, true)
+			for range 10 {
+				w.show(s.p)
+				for range rng.IntN(20) {
+					s.frame(1+rng.IntN(5), rng.IntN(8) == 0)
+				}
+				w.show(nil)
+				for range rng.IntN(60) {
+					s.frame(1+rng.IntN(5), rng.IntN(20) == 0)
+				}
+			}
+			synctest.Wait()
+			sent := r.all()
+			for i, p := range sent[1:] {
+				if q := sent[i]; p.seq != q.seq+1 || int32(p.ts-q.ts) < 0 || p.body != q.body+1 && !p.key {
+					t.Fatalf("seed %d: after %+v comes %+v", seed, q, p)
+				}
+			}
+		})
+	}
+}
+
 func TestReplayIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t, Video, func(c *Config) { c.PaceKbps = 8000 })

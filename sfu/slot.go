@@ -97,8 +97,11 @@ func (s *slot) forward(b *batch) {
 	if !s.on {
 		return
 	}
-	if b.current && (s.target != b.layer || s.source != b.source) {
-		s.replay, s.floor, s.restamp = nil, 0, false
+	if r := s.replay; r != nil && r.layer == b.layer && r.source != b.source {
+		s.lose() // what is to be sent looks otherwise than what was
+	}
+	if b.current && s.replay == nil && (s.target != b.layer || s.source != b.source) {
+		s.floor, s.restamp = 0, false
 		s.retarget(b.layer, b.source)
 	}
 	if s.unknown {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,7 +129,14 @@ func line(sdp, key string) string {
 // once is a socket that DTLS reads and writes while it shakes hands. What is no DTLS is left out.
 type once struct {
 	*net.UDPConn
-	to net.Addr
+	mute *atomic.Bool // it says no farewell: the server goes on with the keys
+}
+
+func (o once) WriteTo(b []byte, to net.Addr) (int, error) {
+	if o.mute.Load() {
+		return len(b), nil
+	}
+	return o.UDPConn.WriteTo(b, to)
 }
 
 func (o once) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -150,7 +158,8 @@ func (w *wire) handshake(e *Engine, cert tls.Certificate, ufrag, pwd string) {
 	if _, err := w.conn.Read(make([]byte, 1500)); err != nil { // the path is known now
 		w.t.Fatal(err)
 	}
-	conn, err := dtls.ClientWithOptions(once{w.conn, to}, to, dtls.WithCertificates(cert), dtls.WithInsecureSkipVerify(true),
+	var mute atomic.Bool
+	conn, err := dtls.ClientWithOptions(once{w.conn, &mute}, to, dtls.WithCertificates(cert), dtls.WithInsecureSkipVerify(true),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret), dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM))
 	if err != nil {
 		w.t.Fatal(err)
@@ -171,22 +180,12 @@ func (w *wire) handshake(e *Engine, cert tls.Certificate, ufrag, pwd string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.conn.SetDeadline(time.Unix(1, 0)); err != nil { // ends the reader of DTLS; the association lives on
+	mute.Store(true)
+	from := w.conn.LocalAddr().(*net.UDPAddr)
+	_ = conn.Close() // and with it the socket
+	if w.conn, err = net.DialUDP("udp4", from, to); err != nil {
 		w.t.Fatal(err)
 	}
-	w.conn, err = takeOver(w.conn, to)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// takeOver makes another socket of the same addresses, connected.
-func takeOver(c *net.UDPConn, to *net.UDPAddr) (*net.UDPConn, error) {
-	from := c.LocalAddr().(*net.UDPAddr)
-	if err := c.Close(); err != nil {
-		return nil, err
-	}
-	return net.DialUDP("udp4", from, to)
 }
 
 // send sends an RTP packet.
