@@ -233,7 +233,7 @@ func hears(t *testing.T, p *Peer, now time.Time, w *porter, b []byte) *delivery.
 type listener struct{ nacked, lost int }
 
 func (l *listener) Nacked(_ time.Time, seqs []uint16) { l.nacked += len(seqs) }
-func (l *listener) PictureLost()                { l.lost++ }
+func (l *listener) PictureLost()                      { l.lost++ }
 
 func TestOwnerIsToldHowPacketsArrive(t *testing.T) {
 	s, out, _, _ := ends(t, slotMedia())
