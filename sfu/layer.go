@@ -154,7 +154,8 @@ func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
 	}
 	l.carry(now, via) // what came before looks otherwise
 	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
-	l.reader = forward.NewReader(l.source.codec, l.stream.DescriptorID)
+	f := l.format()
+	l.reader = forward.NewReader(&f)
 	return true
 }
 
