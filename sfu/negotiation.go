@@ -171,9 +171,10 @@ func (t *Transport) addSlot(n link.Slot, sender link.Sender, rev int) {
 	if n.Video {
 		kind = Video
 	}
-	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, &t.router.engine.counters)
+	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, t.downlink)
 	t.slots = append(t.slots, s)
 	t.table.AddSlot(assign.Slot{ID: n.ID, Kind: assignKind(kind)})
+	t.downlink.lane.Do(func() { t.downlink.slots = append(t.downlink.slots, s) })
 	sender.Listen(s)
 }
 
@@ -191,6 +192,7 @@ func (t *Transport) apply(plan negotiate.Plan) {
 		if !stays {
 			s.setOpen(false)
 			s.show(nil)
+			t.downlink.forget(s)
 			t.table.RemoveSlot(s.ID)
 		}
 		return !stays
@@ -255,6 +257,9 @@ func (t *Transport) group(l *layer) forward.SourceID {
 
 func (t *Transport) forgetLayer(l *layer) {
 	t.layers = slices.DeleteFunc(t.layers, func(other *layer) bool { return other == l })
+	if p := l.publication.Load(); p != nil {
+		p.forget(l)
+	}
 }
 
 // addCandidate gives a candidate to ICE.

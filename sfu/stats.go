@@ -14,6 +14,7 @@ type Stats struct {
 	NACKs, PLIs           uint64            // received from subscribers
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
+	Replays, Replayed     uint64            // times a slot began with a key frame of before, and the packets of that
 	GaveUp                uint64            // times that lost packets were not asked for any more, and a key frame instead
 	Reports               uint64            // RTCP of subscribers that told how packets arrived
 	Delivered, Lost       uint64            // packets that subscribers reported, where they report each (transport-wide feedback)
@@ -33,21 +34,26 @@ const (
 	dropCodec                     // the subscriber does not have the codec
 	dropNoKey                     // the subscriber waits for a key frame
 	dropLate                      // from before a switch
-	dropPadding                   // nothing but padding
+	dropPadding                   // nothing but padding, or nothing that can be read
+	dropLayer                     // of a layer above the one that is shown
 	dropSend                      // the transport did not take it
 	dropRTXUnknown                // asked for again, but gone
 	dropRTXTooSoon                // asked for again a moment after it was sent
 	dropRTXTooOften               // asked for again too often
+	dropRTXNoUse                  // asked for again by who waits for a key frame
 	dropRTXNone                   // asked for again without having negotiated RTX
 	dropCandidate                 // an ICE candidate that cannot be used, or one too many
+	dropRTXBudget                 // asked for again beyond the share that retransmissions may have
+	dropRTXQueue                  // asked for again while too many wait to be sent again
+	dropLane                      // received faster than it could be sent
 	dropCall                      // a call into a transport whose queue was full
 	reasons
 )
 
 func (r reason) String() string {
 	return [reasons]string{
-		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
-		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "call",
+		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "layer", "send",
+		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxKeyFrame", "rtxNotNegotiated", "candidate", "rtxBudget", "rtxQueue", "laneFull", "call",
 	}[r]
 }
 
@@ -57,6 +63,7 @@ type counters struct {
 
 	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
 	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
+	replays, replayed                                        atomic.Uint64
 	gaveUp, reports, delivered, lost                         atomic.Uint64
 	dropped                                                  [reasons]atomic.Uint64
 }
@@ -77,6 +84,8 @@ func (c *counters) stats() Stats {
 		PLIs:             c.plis.Load(),
 		KeyFrameRequests: c.keyFrameRequests.Load(),
 		AskedAgain:       c.askedAgain.Load(),
+		Replays:          c.replays.Load(),
+		Replayed:         c.replayed.Load(),
 		GaveUp:           c.gaveUp.Load(),
 		Reports:          c.reports.Load(),
 		Delivered:        c.delivered.Load(),

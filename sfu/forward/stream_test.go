@@ -189,7 +189,7 @@ func (w *world) deliver(s *source, p sfutest.Packet) {
 	in.N, in.Newer, in.Clock = n, n > s.highest, s.clock
 	s.highest = max(s.highest, n)
 	s.reader.Read(in)
-	s.ring.Put(n, p.Bytes)
+	s.ring.Put(n, p.Bytes, nil)
 	w.scratch = append(w.scratch[:0], "scratch"...)
 	sent, out, verdict := w.rewriter.Forward(w.now, s.format.Source, in, w.scratch)
 	if verdict != NotShown && verdict != NoKey { // what comes after the source was switched away is as good as lost
