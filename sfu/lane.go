@@ -67,7 +67,7 @@ type batch struct {
 	layer   *layer
 	shown   *Publication
 	source  *source
-	current bool // the layer is the one that is forwarded
+	ranking forward.Ranking // of the publication's layers
 	bytes   int
 	run     []forward.In
 	held    []packet.Memory // that the run lies in

@@ -43,7 +43,8 @@ func (s *slot) catchUp(now time.Time, p *Publication) bool {
 	if age := now.Sub(run.at); age > 0 { // twice as fast as it comes at least
 		rate = max(rate, int(2*float64(run.bytes)/max(age, catchUpIn/10).Seconds()))
 	}
-	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(run.source.codec, l.stream.DescriptorID), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
+	f := l.format(run.source)
+	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(&f), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
 	s.count.replays.Add(1)
 	s.downlink.lane.now(now)
 	if _, more := s.replayOn(now); more {
@@ -57,6 +58,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 	r, w := s.replay, s.downlink.lane
 	for r.next <= r.newest {
 		raw, ok := r.layer.ring.Get(r.next, w.raw[:0])
+		w.in = forward.In{}
 		if !ok || w.in.Parse(raw) != nil {
 			s.giveUp() // lost on the way in, or overwritten
 			return time.Time{}, false
@@ -70,7 +72,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 		}
 		r.next++
 	}
-	s.floor, s.stamp, s.restamp = r.next, r.stamp, true
+	s.caught, s.floor, s.stamp, s.restamp = r.layer, r.next, r.stamp, true
 	s.replay = nil
 	return time.Time{}, false
 }

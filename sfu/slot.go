@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
 )
@@ -25,12 +26,14 @@ type slot struct {
 	on      bool              // open, as the lane knows it
 	target  *layer            // what stream was told to send, nil for nothing yet
 	source  *source           // of target
+	highest codec.Layer       // that is shown, of those that arrive
 	unknown bool              // the subscriber does not have the source's codec
 	stream  *forward.Rewriter // the outgoing stream
 	sent    forward.History   // of video
 	rtx     uint16            // sequence number of the last retransmission
 	replay  *replay           // nil for none
-	floor   uint64            // packets of target before it were sent by a replay
+	caught  *layer            // that a replay has caught up with
+	floor   uint64            // packets of caught before it were sent by that
 	stamp   uint32            // timestamp of the last of them
 	restamp bool              // the next frame is dated by the time that has passed
 }
@@ -38,8 +41,9 @@ type slot struct {
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d,
-		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		rtx:    uint16(rand.Uint32()),                                     //nolint:gosec // likewise
+		highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top},
+		stream:  forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:     uint16(rand.Uint32()),                                     //nolint:gosec // likewise
 	}
 }
 
@@ -88,7 +92,7 @@ func (s *slot) setOpen(open bool) {
 // lose has the stream wait for a key frame: the next packet is not the one that follows. It is called in the lane.
 func (s *slot) lose() {
 	s.target, s.source, s.unknown = nil, nil, false
-	s.replay, s.floor, s.restamp = nil, 0, false
+	s.replay, s.caught, s.floor, s.restamp = nil, nil, 0, false
 	s.stream.Stop()
 }
 
@@ -100,8 +104,7 @@ func (s *slot) forward(b *batch) {
 	if r := s.replay; r != nil && r.layer == b.layer && r.source != b.source {
 		s.lose() // what is to be sent looks otherwise than what was
 	}
-	if b.current && s.replay == nil && (s.target != b.layer || s.source != b.source) {
-		s.floor, s.restamp = 0, false
+	if s.replay == nil && (s.target != b.layer || s.source != b.source) && b.ranking.For(s.highest.Spatial) == b.layer.id {
 		s.retarget(b.layer, b.source)
 	}
 	if s.unknown {
@@ -130,6 +133,9 @@ func (s *slot) forward(b *batch) {
 		packets++
 		bytes += len(s.downlink.lane.out.Payload) + headerBytes
 	}
+	if s.Kind == Video && s.stream.KeyNeeded() == b.layer.id {
+		b.layer.requestKeyFrame()
+	}
 	if packets > 0 {
 		s.downlink.budget.Sent(bytes)
 		s.count.packetsOut.Add(uint64(packets))
@@ -139,7 +145,7 @@ func (s *slot) forward(b *batch) {
 
 // follows says whether in comes after what a replay has sent: it is not sent twice.
 func (s *slot) follows(b *batch, in *forward.In) bool {
-	if b.layer != s.target {
+	if b.layer != s.caught {
 		return true
 	}
 	if in.N < s.floor {
@@ -176,12 +182,13 @@ func (s *slot) refuse(l *layer, v forward.Verdict) {
 	switch v {
 	case forward.NoKey:
 		s.count.drop(dropNoKey)
-		l.requestKeyFrame()
+	case forward.AboveLayer:
+		s.count.drop(dropLayer)
 	case forward.Late:
 		s.count.drop(dropLate)
 	case forward.Padding:
 		s.count.drop(dropPadding)
-	case forward.Send, forward.NotShown, forward.AboveLayer: // NotShown: another layer of the same publication
+	case forward.Send, forward.NotShown: // NotShown: another layer of the same publication
 	}
 }
 
@@ -191,21 +198,45 @@ const headerBytes = 12
 // retarget has the stream go on with l from its next key frame.
 func (s *slot) retarget(l *layer, source *source) {
 	s.target, s.source = l, source
+	f := l.format(source)
 	media, rtx, ok := s.sender.PayloadTypes(source.negotiated)
+	if source.codec == codec.RED { // who does not have it gets the codec of its blocks
+		f.REDPayloadType = media
+		media, rtx, ok = s.sender.PayloadTypes(source.primary)
+	}
 	if s.unknown = !ok; s.unknown {
 		s.stream.Stop()
 		return
 	}
-	f := l.format(source)
 	f.PayloadType, f.RTXPayloadType = media, rtx
 	s.stream.Switch(f)
+}
+
+// setTarget sets the highest layer that is shown. It is called by the transport's loop only.
+func (s *slot) setTarget(highest codec.Layer) {
+	s.downlink.lane.Do(func() {
+		s.highest = highest
+		s.stream.SetTarget(highest)
+	})
 }
 
 // PictureLost is the receiver's wish for a key frame, part of link.Feedback.
 func (s *slot) PictureLost() {
 	s.count.plis.Add(1)
-	if p := s.showing.Load(); p != nil && s.open.Load() {
+	p := s.showing.Load()
+	if p == nil || !s.open.Load() {
+		return
+	}
+	var l *layer
+	s.downlink.lane.Do(func() {
+		s.sent.PictureLost()
+		l = s.target
+	})
+	switch {
+	case l == nil:
 		p.requestKeyFrame()
+	case s.Kind == Video:
+		l.requestKeyFrame()
 	}
 }
 
@@ -237,6 +268,8 @@ func (s *slot) nacked(now time.Time, seq uint16) {
 		s.count.drop(dropRTXTooOften)
 	case forward.NoRTX:
 		s.count.drop(dropRTXNone)
+	case forward.NoUse:
+		s.count.drop(dropRTXNoUse)
 	}
 }
 

@@ -34,8 +34,11 @@ func carried(t testing.TB, level, orientation, delay, capture []byte) forward.Ex
 	if err := in.Parse(raw); err != nil {
 		t.Fatal(err)
 	}
+	f := forward.Format{Source: 1, ClockRate: 48000, Extensions: forward.ExtensionIDs{AudioLevel: 1, Orientation: 2, PlayoutDelay: 3, CaptureTime: 4}}
+	reader := forward.NewReader(&f)
+	reader.Read(&in)
 	r := forward.NewRewriter(0, 0)
-	r.Switch(forward.Format{Source: 1, ClockRate: 48000, Extensions: forward.ExtensionIDs{AudioLevel: 1, Orientation: 2, PlayoutDelay: 3, CaptureTime: 4}})
+	r.Switch(f)
 	_, out, _ := r.Forward(time.Time{}, 1, &in, nil)
 	return out.Extensions
 }
