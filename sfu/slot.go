@@ -32,10 +32,7 @@ type slot struct {
 	sent    forward.History   // of video
 	rtx     uint16            // sequence number of the last retransmission
 	replay  *replay           // nil for none
-	caught  *layer            // that a replay has caught up with
-	floor   uint64            // packets of caught before it were sent by that
-	stamp   uint32            // timestamp of the last of them
-	restamp bool              // the next frame is dated by the time that has passed
+	caught  caughtUp          // by the last replay
 }
 
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
@@ -92,7 +89,7 @@ func (s *slot) setOpen(open bool) {
 // lose has the stream wait for a key frame: the next packet is not the one that follows. It is called in the lane.
 func (s *slot) lose() {
 	s.target, s.source, s.unknown = nil, nil, false
-	s.replay, s.caught, s.floor, s.restamp = nil, nil, 0, false
+	s.replay, s.caught = nil, caughtUp{}
 	s.stream.Stop()
 }
 
@@ -104,7 +101,7 @@ func (s *slot) forward(b *batch) {
 	if r := s.replay; r != nil && r.layer == b.layer && r.source != b.source {
 		s.lose() // what is to be sent looks otherwise than what was
 	}
-	if s.replay == nil && (s.target != b.layer || s.source != b.source) && b.ranking.For(s.highest.Spatial) == b.layer.id {
+	if b.ranking.For(s.highest.Spatial) == b.layer.id && s.changes(b) {
 		s.retarget(b.layer, b.source)
 	}
 	if s.unknown {
@@ -123,7 +120,7 @@ func (s *slot) forward(b *batch) {
 	packets, bytes := 0, 0
 	for i := range b.run {
 		in := &b.run[i]
-		if s.floor > 0 && !s.follows(b, in) {
+		if s.caught.layer == b.layer && !s.follows(b, in) {
 			continue
 		}
 		if v := s.send(b.now, b.layer, in); v != forward.Send {
@@ -143,18 +140,24 @@ func (s *slot) forward(b *batch) {
 	}
 }
 
+// changes says whether the layer of b is another than the one that is shown, or comes in another codec. A replay goes on until it
+// has caught up: what follows has use for all of it.
+func (s *slot) changes(b *batch) bool {
+	if s.target == b.layer {
+		return s.source != b.source
+	}
+	return s.replay == nil
+}
+
 // follows says whether in comes after what a replay has sent: it is not sent twice.
 func (s *slot) follows(b *batch, in *forward.In) bool {
-	if b.layer != s.caught {
-		return true
-	}
-	if in.N < s.floor {
+	if in.N < s.caught.floor {
 		s.count.drop(dropLate)
 		return false
 	}
-	if s.restamp && in.Timestamp != s.stamp {
-		s.restamp = false
-		s.stream.Restamp(b.now, in.Timestamp)
+	if s.caught.restamp && in.Timestamp != s.caught.stamp {
+		s.caught.restamp = false
+		s.stream.Restamp(b.now, b.layer.id, in.Timestamp)
 	}
 	return true
 }
@@ -197,7 +200,9 @@ const headerBytes = 12
 
 // retarget has the stream go on with l from its next key frame.
 func (s *slot) retarget(l *layer, source *source) {
-	s.target, s.source = l, source
+	if s.target, s.source = l, source; s.replay != nil {
+		s.replay, s.caught = nil, caughtUp{}
+	}
 	f := l.format(source)
 	media, rtx, ok := s.sender.PayloadTypes(source.negotiated)
 	if source.codec == codec.RED { // who does not have it gets the codec of its blocks
