@@ -45,6 +45,7 @@ type In struct {
 
 	Key        bool // a decoder can start here
 	HasPicture bool
+	Extensions Extensions
 	Frame      codec.Frame
 	Picture    codec.Picture    // if HasPicture
 	Descriptor codec.Descriptor // if Structure is not nil
