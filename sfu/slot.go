@@ -121,7 +121,7 @@ func (s *slot) forward(b *batch) {
 			continue
 		}
 		if v := s.send(b.now, b.layer, in); v != forward.Send {
-			s.refuse(b.layer, v)
+			s.refuse(v)
 			continue
 		}
 		packets++
@@ -178,7 +178,7 @@ func (s *slot) send(now time.Time, l *layer, in *forward.In) forward.Verdict {
 }
 
 // refuse counts why a packet is not sent.
-func (s *slot) refuse(l *layer, v forward.Verdict) {
+func (s *slot) refuse(v forward.Verdict) {
 	switch v {
 	case forward.NoKey:
 		s.count.drop(dropNoKey)
