@@ -172,9 +172,10 @@ func (t *Transport) addSlot(n link.Slot, sender link.Sender, rev int) {
 	if n.Video {
 		kind = Video
 	}
-	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, &t.router.engine.counters)
+	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, t.downlink)
 	t.slots = append(t.slots, s)
 	t.table.AddSlot(assign.Slot{ID: n.ID, Kind: assignKind(kind), Pair: t.pair(kind)})
+	t.downlink.lane.Do(func() { t.downlink.slots = append(t.downlink.slots, s) })
 	sender.Listen(s)
 }
 
@@ -202,6 +203,7 @@ func (t *Transport) apply(plan negotiate.Plan) {
 		if !stays {
 			s.setOpen(false)
 			s.show(nil)
+			t.downlink.forget(s)
 			t.table.RemoveSlot(s.ID)
 		}
 		return !stays

@@ -151,7 +151,7 @@ func video(ring *packet.Ring, seq uint16) *In {
 	if err := in.Parse(b); err != nil {
 		panic(err)
 	}
-	ring.Put(in.N, b)
+	ring.Put(in.N, b, nil)
 	return in
 }
 

@@ -142,18 +142,20 @@ func (p *Peer) transportFeedback(now time.Time, k rtcp.Packet, w *porter) {
 	if s == nil || !k.Is(rtcp.TypeTransport, rtcp.FormatNACK) {
 		return
 	}
+	w.seqs = w.seqs[:0]
 	for i := 0; ; i++ {
 		pair, ok := k.NACK(i)
 		if !ok {
-			return
+			break
 		}
-		s.feedback.Nacked(pair.ID, &w.Outlet)
+		w.seqs = append(w.seqs, pair.ID)
 		for bit := range uint16(16) {
 			if pair.Mask&(1<<bit) != 0 {
-				s.feedback.Nacked(pair.ID+1+bit, &w.Outlet)
+				w.seqs = append(w.seqs, pair.ID+1+bit)
 			}
 		}
 	}
+	s.feedback.Nacked(now, w.seqs)
 }
 
 func (p *Peer) payloadFeedback(k rtcp.Packet) {
