@@ -11,5 +11,7 @@
 // publication that comes in several simulcast layers is forwarded in one of them, the same for everyone: the one with the
 // highest bitrate among those that arrive (forward.Choice).
 //
+// Sound and picture of one publisher are shown on a pair of slots that clients play in sync, if one is free (assign.Slot.Pair).
+//
 // The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
 package sfu
