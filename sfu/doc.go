@@ -14,5 +14,7 @@
 // What is sent to a subscriber belongs to its lane: a shard.Shard with what those in it work with. A batch of packets is handed
 // to a lane once, whatever the number of slots there that it is for.
 //
+// Sound and picture of one publisher are shown on a pair of slots that clients play in sync, if one is free (assign.Slot.Pair).
+//
 // The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
 package sfu
