@@ -32,7 +32,7 @@ type Server struct {
 	advertised  []answer.Candidate // but for those that a NAT makes of them
 	base        []int              // number of the first socket of the same address, by number
 	fingerprint answer.Fingerprint
-	secure      []dtls.ServerOption
+	secure      []dtls.Option
 	count       counters
 	streams     streamLimits
 	asking      *asking // nil with ICE-lite
