@@ -43,7 +43,11 @@ e2e: build ## calls in real browsers, in a network namespace of their own
 	@cd web && ../$(stage) "end-to-end tests in browsers" npm -w e2e run e2e
 
 .PHONY: bench
-bench: ## benchmarks (BENCH=regexp chooses)
+bench: ## what forwarding media costs, beside a naive forwarder and the floor (ARGS="-rounds 9" adds flags)
+	@go run ./sfu/bench $(ARGS)
+
+.PHONY: bench-go
+bench-go: ## benchmarks of single functions (BENCH=regexp chooses)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: bench-turn

@@ -1,4 +1,4 @@
-package sfu_test
+package sfu
 
 import (
 	"encoding/binary"
@@ -6,13 +6,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/turnout-rtc/turnout/sfu"
 )
 
 // fan is one publisher and those who watch it.
 type fan struct {
-	e    *sfu.Engine
+	e    *Engine
 	pub  *wire
 	subs []*wire
 	raw  []byte
@@ -21,7 +19,7 @@ type fan struct {
 }
 
 // newFan makes a publisher of one kind and n subscribers.
-func newFan(t testing.TB, kind string, n int, change ...func(*sfu.Config)) *fan {
+func newFan(t testing.TB, kind string, n int, change ...func(*Config)) *fan {
 	t.Helper()
 	f := &fan{e: wireEngine(t, change...)}
 	r, cert := f.e.NewRouter("room"), certificate(t)
@@ -39,7 +37,7 @@ func newFan(t testing.TB, kind string, n int, change ...func(*sfu.Config)) *fan 
 	f.raw = make([]byte, 12+size)
 	f.raw[0], f.raw[1] = 0x80, pt
 	binary.BigEndian.PutUint32(f.raw[8:], 1)
-	for end := time.Now().Add(patience); f.e.Stats().Subscribed < int64(n); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(wirePatience); f.e.counters.subscribed.Load() < int64(n); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", f.e.Stats())
 		}
@@ -73,7 +71,7 @@ func (f *fan) frame(packets int, key bool) {
 // sent waits until that many packets have left, or none has for a while.
 func (f *fan) sent(want uint64) {
 	for last, since := uint64(0), time.Now(); time.Since(since) < 20*time.Millisecond; time.Sleep(20 * time.Microsecond) {
-		n := f.e.Stats().PacketsOut
+		n := f.e.counters.packetsOut.Load()
 		if n >= want {
 			return
 		}
@@ -101,24 +99,24 @@ func BenchmarkForward(b *testing.B) {
 			f := newFan(b, c.kind, c.subscribers)
 			per := uint64(c.size * c.subscribers)
 			for range 100 { // all have a key frame, and buffers are there
-				before := f.e.Stats().PacketsOut
+				before := f.e.counters.packetsOut.Load()
 				f.frame(c.size, true)
 				f.sent(before + per)
 			}
 			b.ReportAllocs()
-			before, used, began := f.e.Stats().PacketsOut, cpu(), time.Now()
+			before, used, began := f.e.counters.packetsOut.Load(), cpu(), time.Now()
 			want := before
 			b.ResetTimer()
 			for b.Loop() {
 				f.frame(c.size, false)
 				want += per
-				if want > f.e.Stats().PacketsOut+8*per { // what a full socket would drop
+				if want > f.e.counters.packetsOut.Load()+8*per { // what a full socket would drop
 					f.sent(want - 4*per)
 				}
 			}
 			f.sent(want)
 			b.StopTimer()
-			n := f.e.Stats().PacketsOut - before
+			n := f.e.counters.packetsOut.Load() - before
 			b.ReportMetric(float64((cpu()-used).Nanoseconds())/1000/float64(n), "µs/packet")
 			b.ReportMetric(float64(n)/time.Since(began).Seconds(), "p/s")
 			b.ReportMetric(float64(n)/float64(want-before), "delivered")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Config of the media plane. The zero value of a limit means its default.
@@ -23,6 +24,14 @@ type Config struct {
 	MaxPublications int `yaml:"max_publications" default:"16" help:"Tracks one participant may publish."`
 	MaxSDPBytes     int `yaml:"max_sdp_bytes" default:"1048576" help:"Size of the largest SDP offer."`
 	MaxREMB         int `yaml:"max_remb" default:"10000000" help:"Bits per second that a publisher without transport-wide feedback is told to send at most."`
+
+	GOPPackets   int           `yaml:"gop_packets" default:"512" help:"A newcomer is shown the last key frame and what followed, if that are at most so many packets; 1 turns it off."`
+	GOPAge       time.Duration `yaml:"gop_age" default:"3s" help:"How old that key frame may be."`
+	PaceKbps     int           `yaml:"pace_kbps" default:"10000" help:"Rate at which such repeats and retransmissions leave, for each participant, in kbit/s."`
+	RTXPercent   int           `yaml:"rtx_percent" default:"50" help:"Retransmissions a participant gets at most, as a share of what is sent to it."`
+	RTXFloorKbps int           `yaml:"rtx_floor_kbps" default:"500" help:"Retransmissions a participant gets in any case, in kbit/s."`
+	GSOBurst     int           `yaml:"gso_burst" default:"10" help:"Packets to one participant that leave back to back, up to 64."`
+	LaneQueue    int           `yaml:"lane_queue" default:"256" help:"Batches of packets that wait for one processor before the oldest is dropped."`
 }
 
 // Values of Config.ICE. Nothing means ICEAuto.
@@ -35,13 +44,33 @@ const (
 // maxSTUN is more servers than anybody needs: each is asked about every address.
 const maxSTUN = 8
 
-// Defaults of limits.
 const (
-	defaultMaxSlots        = 100
-	defaultMaxPublications = 16
-	defaultMaxSDPBytes     = 1 << 20
-	defaultMaxREMB         = 10_000_000
+	defaultGOPAge = 3 * time.Second
+	maxGSOBurst   = 64 // what a kernel takes at once
 )
+
+// limit is a key of Config, its value, and its default.
+type limit struct {
+	key   string
+	value *int
+	or    int
+}
+
+// limits are all numbers of Config for which nothing means a default.
+func (c *Config) limits() []limit {
+	return []limit{
+		{"max_slots", &c.MaxSlots, 100},
+		{"max_publications", &c.MaxPublications, 16},
+		{"max_sdp_bytes", &c.MaxSDPBytes, 1 << 20},
+		{"max_remb", &c.MaxREMB, 10_000_000},
+		{"gop_packets", &c.GOPPackets, 512},
+		{"pace_kbps", &c.PaceKbps, 10_000},
+		{"rtx_percent", &c.RTXPercent, 50},
+		{"rtx_floor_kbps", &c.RTXFloorKbps, 500},
+		{"gso_burst", &c.GSOBurst, 10},
+		{"lane_queue", &c.LaneQueue, 256},
+	}
+}
 
 // Validate says what is wrong with c and what to do about it.
 func (c Config) Validate() error {
@@ -62,13 +91,16 @@ func (c Config) Validate() error {
 	if err := c.stun(); err != nil {
 		return err
 	}
-	for _, l := range []struct {
-		key   string
-		value int
-	}{{"max_slots", c.MaxSlots}, {"max_publications", c.MaxPublications}, {"max_sdp_bytes", c.MaxSDPBytes}, {"max_remb", c.MaxREMB}} {
-		if l.value < 0 {
-			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, l.value)
+	for _, l := range c.limits() {
+		if *l.value < 0 {
+			return fmt.Errorf("%s is %d: it must not be negative, leave it out for the default", l.key, *l.value)
 		}
+	}
+	if c.GOPAge < 0 {
+		return fmt.Errorf("gop_age is %v: it must not be negative, leave it out for the default", c.GOPAge)
+	}
+	if c.GSOBurst > maxGSOBurst {
+		return fmt.Errorf("gso_burst is %d: it must be at most %d", c.GSOBurst, maxGSOBurst)
 	}
 	return nil
 }
@@ -125,13 +157,13 @@ func (c Config) public() ([]netip.Addr, error) {
 
 // withDefaults fills in the limits left out.
 func (c Config) withDefaults() Config {
-	for _, l := range []struct {
-		value *int
-		or    int
-	}{{&c.MaxSlots, defaultMaxSlots}, {&c.MaxPublications, defaultMaxPublications}, {&c.MaxSDPBytes, defaultMaxSDPBytes}, {&c.MaxREMB, defaultMaxREMB}} {
+	for _, l := range c.limits() {
 		if *l.value == 0 {
 			*l.value = l.or
 		}
+	}
+	if c.GOPAge == 0 {
+		c.GOPAge = defaultGOPAge
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,9 @@ import (
 // ErrClosed is returned by what has been closed.
 var ErrClosed = errors.New("sfu: closed")
 
+// maxLanes is how many goroutines send at most: what several sockets and a network card take.
+const maxLanes = 16
+
 // Engine owns the sockets that media arrives on.
 type Engine struct {
 	// Set at construction, never changed.
@@ -21,7 +25,11 @@ type Engine struct {
 	host   link.Host
 	log    *slog.Logger
 
+	lanes []*lane
+	rooms atomic.Uint64 // routers so far
+
 	counters counters
+	batches  sync.Pool      // of *batch that nobody uses
 	sources  atomic.Uint64  // last forward.SourceID given out
 	running  sync.WaitGroup // the loops of all transports; added to under mu
 
@@ -44,14 +52,17 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 		o(&more)
 	}
 	host, err := native.Open(native.Config{
-		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
+		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes, Burst: cfg.GSOBurst,
 		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
 		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{config: cfg, host: host, log: log, routers: make(map[*Router]struct{})}, nil
+	return &Engine{
+		config: cfg, host: host, log: log, routers: make(map[*Router]struct{}),
+		lanes: newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, host.NewOutlet),
+	}, nil
 }
 
 // Advertised lists the addresses that answers contain as candidates, in order of preference, each with its protocol.
@@ -74,7 +85,7 @@ type Advertised struct {
 
 // NewRouter makes a room's media. The name is for logs. Transports of a router of a closed engine are refused.
 func (e *Engine) NewRouter(name string) *Router {
-	r := &Router{engine: e, log: e.log.With("room", name), transports: make(map[*Transport]struct{})}
+	r := &Router{engine: e, log: e.log.With("room", name), home: int(e.rooms.Add(1) % uint64(len(e.lanes))), transports: make(map[*Transport]struct{})}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.routers == nil {
@@ -103,7 +114,11 @@ func (e *Engine) Close() error {
 		r.Close()
 	}
 	e.running.Wait()
-	return e.host.Close()
+	err := e.host.Close()
+	for _, l := range e.lanes {
+		l.Close()
+	}
+	return err
 }
 
 // start counts a transport's loop among those Close waits for, unless the engine is closed.

@@ -17,7 +17,7 @@ import (
 const ringSize = 1024
 
 // layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Every packet is taken to the slots
-// that show it, by the goroutine that received it.
+// that show it by a batch.
 type layer struct {
 	// Set at construction, never changed.
 	id        forward.SourceID
@@ -26,6 +26,7 @@ type layer struct {
 	stream    link.Stream
 	publisher *Transport
 	ring      *packet.Ring // nil for audio: its losses are not repaired
+	gop       gop
 
 	publication atomic.Pointer[Publication] // nil: packets are dropped
 	keyWanted   atomic.Bool
@@ -36,11 +37,10 @@ type layer struct {
 
 	// Owned by Packets.
 	arrived arrived
-	source  *source      // of the packet read last
-	run     []forward.In // packets on their way, used again
-	current bool         // the layer is the one that is forwarded
-	out     forward.Out
-	scratch [link.MTU + scratchExtra]byte
+	source  *source // of the packet read last
+	filling *batch  // packets that are not handed on yet, nil for none
+	in      forward.In
+	reader  forward.Reader
 }
 
 // arrived is what is known of the packets of a stream so far.
@@ -70,16 +70,16 @@ func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *laye
 
 // Packets takes packets of the stream on their way, part of link.Sink. All of them go to one receiver before any goes to the
 // next: then they leave together.
-func (l *layer) Packets(now time.Time, packets [][]byte, via *link.Outlet) {
+func (l *layer) Packets(now time.Time, packets []link.Packet, via *link.Outlet) {
 	bytes := 0
-	for _, b := range packets {
-		bytes += len(b)
-		l.admit(now, b, via)
+	for _, p := range packets {
+		bytes += len(p.Data)
+		l.admit(now, p, via)
 	}
 	count := &l.publisher.router.engine.counters
 	count.packetsIn.Add(uint64(len(packets)))
 	count.bytesIn.Add(uint64(bytes))
-	l.carry(now, via)
+	l.carry(now)
 }
 
 // SenderReport takes the times of a sender report, part of link.Sink.
@@ -102,20 +102,20 @@ const (
 // Ended is the end of the stream, part of link.Sink.
 func (l *layer) Ended() { l.publisher.call(func() { l.publisher.forgetLayer(l) }) }
 
-// admit checks one packet and puts it behind the others of its run.
-func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
-	count := &l.publisher.router.engine.counters
-	var in forward.In
-	if err := in.Parse(b); err != nil {
+// admit checks one packet and puts it behind the others of its batch.
+func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
+	count, in := &l.publisher.router.engine.counters, &l.in
+	*in = forward.In{}
+	if err := in.Parse(b.Data); err != nil {
 		count.drop(dropMalformed)
 		return
 	}
-	if !l.known(now, in.PayloadType, via) {
+	if !l.known(now, in.PayloadType) {
 		// Not numbered: a repeat by RTX that came before the first packet has no payload type yet, and the original follows.
 		count.drop(dropPayloadType)
 		return
 	}
-	if !l.fresh(&in, count) {
+	if !l.fresh(in, count) {
 		return
 	}
 	l.askAgain(now, in.N, via)
@@ -131,19 +131,23 @@ func (l *layer) admit(now time.Time, b []byte, via *link.Outlet) {
 	if clock := l.clock.Load(); clock != nil {
 		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
-	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
+	l.reader.Read(in)
 	if l.ring != nil {
-		l.ring.Put(in.N, b)
+		l.ring.Put(in.N, b.Data, b.Memory)
+		l.gop.packet(now, p, l.source, in, len(b.Data))
 		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
 			l.publisher.box.ring()
 		}
 	}
-	l.current = p.observe(now, l, len(b))
-	l.run = append(l.run, in)
+	if l.filling == nil {
+		l.filling = l.publisher.router.engine.newBatch()
+	}
+	l.filling.bytes += len(b.Data)
+	l.filling.add(in, b.Memory)
 }
 
 // known makes source that of a payload type, and says whether it was negotiated.
-func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
+func (l *layer) known(now time.Time, payloadType uint8) bool {
 	if l.source != nil && l.source.payloadType == payloadType {
 		return true
 	}
@@ -151,19 +155,28 @@ func (l *layer) known(now time.Time, payloadType uint8, via *link.Outlet) bool {
 	if negotiated.Mime == "" {
 		return false
 	}
-	l.carry(now, via) // what came before looks otherwise
+	l.carry(now) // what came before looks otherwise
 	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	l.reader = forward.NewReader(l.source.codec, l.stream.DescriptorID)
 	return true
 }
 
-// carry takes the run to the slots that show it.
-func (l *layer) carry(now time.Time, via *link.Outlet) {
-	if p := l.publication.Load(); p != nil && len(l.run) > 0 {
-		for _, s := range *p.slots.Load() {
-			s.forward(now, p, l, via)
-		}
+// carry takes the batch that was filled to the slots that show it.
+func (l *layer) carry(now time.Time) {
+	b := l.filling
+	if b == nil {
+		return
 	}
-	l.run = l.run[:0]
+	l.filling = nil
+	p := l.publication.Load()
+	b.left.Store(1)
+	if p == nil || len(b.run) == 0 {
+		b.end()
+		return
+	}
+	b.now, b.layer, b.shown, b.source = now, l, p, l.source
+	b.current = p.observe(now, l, b.bytes)
+	b.hand(p.rows)
 }
 
 // fresh numbers the packet, and drops what was there before. Browsers probe for bandwidth by sending old packets again:
@@ -190,7 +203,7 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
-	if l.arrived.losses.GaveUp() && l.current { // a decoder cannot go on without them
+	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l { // a decoder cannot go on without them
 		l.publisher.router.engine.counters.gaveUp.Add(1)
 		l.requestKeyFrame()
 	}
@@ -208,12 +221,12 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 }
 
 // format is what a slot must know about the packets, but for the payload types of its receiver.
-func (l *layer) format() forward.Format {
+func (l *layer) format(source *source) forward.Format {
 	return forward.Format{
 		Source:       l.id,
 		Group:        l.group,
-		Codec:        l.source.codec,
-		ClockRate:    l.source.negotiated.ClockRate,
+		Codec:        source.codec,
+		ClockRate:    source.negotiated.ClockRate,
 		Extensions:   l.stream.Extensions,
 		DescriptorID: l.stream.DescriptorID,
 		Ring:         l.ring,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
 // ends are a track and a sender without a network.
@@ -24,19 +25,29 @@ func (e *ends) Codec(uint8) link.Codec { return link.Codec{Mime: "video/VP8", Cl
 
 func (e *ends) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
 
+func (e *ends) RequestKeyFrame() error { return nil }
+
+func (e *ends) RequestAgain([]receive.Pair, *link.Outlet) (time.Duration, error) { return 0, nil }
+
 func (e *ends) Send(*forward.Out, *link.Outlet) error { e.sent++; return nil }
 
 // path is a publication with subscribers, without a network.
-func path(subscribers int) (*layer, *ends, []byte) {
+func path(tb testing.TB, lanes, subscribers int) (*layer, *ends, []byte) {
 	e := &Engine{config: Config{}.withDefaults()}
-	t := newTransport(&Router{engine: e}, slog.New(slog.DiscardHandler), func(Event) {})
+	e.lanes = newLanes(lanes, e.config.LaneQueue, nil)
+	tb.Cleanup(func() {
+		for _, l := range e.lanes {
+			l.Close()
+		}
+	})
+	t := newTransport(&Router{engine: e}, e.lanes[0], slog.New(slog.DiscardHandler), func(Event) {})
 	fake := &ends{}
 	l := newLayer(1, fake, t)
 	p := newPublication(t, Announcement{ID: "cam"}, Video)
 	l.publication.Store(p)
-	for range subscribers {
-		s := newSlot(Slot{Kind: Video}, fake, 1, &e.counters)
-		s.open.Store(true)
+	for i := range subscribers {
+		s := newSlot(Slot{Kind: Video}, fake, 1, newDownlink(e, e.lanes[i%lanes]))
+		s.setOpen(true)
 		s.show(p)
 	}
 	b, err := (&rtp.Packet{
@@ -49,15 +60,21 @@ func path(subscribers int) (*layer, *ends, []byte) {
 	return l, fake, b
 }
 
+// nobodys is memory that nobody gives back.
+type nobodys struct{}
+
+func (nobodys) Retain()  {}
+func (nobodys) Release() {}
+
 func next(l *layer, b []byte) {
-	one := [1][]byte{b}
+	one := [1]link.Packet{{Data: b, Memory: nobodys{}}}
 	seq := (uint16(b[2])<<8 | uint16(b[3])) + 1
 	b[2], b[3] = byte(seq>>8), byte(seq)
 	l.Packets(time.Time{}, one[:], nil)
 }
 
 func TestPathAllocatesNothing(t *testing.T) {
-	l, e, b := path(10)
+	l, e, b := path(t, 1, 10)
 	for range 2 * ringSize {
 		next(l, b)
 	}
@@ -70,7 +87,7 @@ func TestPathAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkPathToTen(b *testing.B) {
-	l, _, raw := path(10)
+	l, _, raw := path(b, 1, 10)
 	b.ReportAllocs()
 	for b.Loop() {
 		next(l, raw)

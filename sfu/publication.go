@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +16,11 @@ type Publication struct {
 	mid       string
 	publisher *Transport
 
+	rows []row // of slots that show it, by the lane's number
+
 	paused  atomic.Bool
-	current atomic.Pointer[layer]   // the layer that is forwarded, nil before the first packet
-	slots   atomic.Pointer[[]*slot] // that show it; a new slice for every change, made under mu
+	pauses  atomic.Uint32         // so far: nothing from before one is shown again
+	current atomic.Pointer[layer] // the layer that is forwarded, nil before the first packet
 
 	mu       sync.Mutex
 	closed   bool                    // guarded by mu
@@ -30,7 +31,11 @@ type Publication struct {
 func newPublication(t *Transport, a Announcement, kind Kind) *Publication {
 	p := &Publication{id: a.ID, kind: kind, mid: a.MID, publisher: t, watchers: make(map[*Transport]struct{})}
 	p.paused.Store(a.Paused)
-	p.slots.Store(&[]*slot{})
+	lanes := t.router.engine.lanes
+	p.rows = make([]row, len(lanes))
+	for i := range p.rows {
+		p.rows[i].lane = lanes[i]
+	}
 	return p
 }
 
@@ -42,11 +47,15 @@ func (p *Publication) Kind() Kind { return p.kind }
 
 // Pause stops forwarding to everyone, until Pause(false). Packets that arrive are dropped.
 func (p *Publication) Pause(paused bool) {
-	if p.paused.Swap(paused) == paused || paused {
+	if p.paused.Swap(paused) == paused {
 		return
 	}
-	for _, s := range *p.slots.Load() {
-		s.restart()
+	if paused {
+		p.pauses.Add(1)
+		return
+	}
+	for i := range p.rows {
+		p.rows[i].lost.Store(true) // what came in between
 	}
 	p.requestKeyFrame()
 }
@@ -86,23 +95,6 @@ func (p *Publication) unwatch(t *Transport) {
 	delete(p.watchers, t)
 }
 
-// show sends its packets to s too.
-func (p *Publication) show(s *slot) {
-	p.mu.Lock()
-	slots := append(slices.Clone(*p.slots.Load()), s)
-	p.slots.Store(&slots)
-	p.mu.Unlock()
-	p.requestKeyFrame()
-}
-
-// hide sends no more packets to s.
-func (p *Publication) hide(s *slot) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	slots := slices.DeleteFunc(slices.Clone(*p.slots.Load()), func(other *slot) bool { return other == s })
-	p.slots.Store(&slots)
-}
-
 // requestKeyFrame asks the publisher for a key frame of the layer that is forwarded. Before the first packet there is
 // nothing to ask for: a stream begins with a key frame.
 func (p *Publication) requestKeyFrame() {
@@ -114,9 +106,9 @@ func (p *Publication) requestKeyFrame() {
 // observe counts a packet for the choice of the layer that is forwarded, and returns whether l is that layer.
 func (p *Publication) observe(now time.Time, l *layer, bytes int) bool {
 	p.mu.Lock()
-	best := p.choice.Observe(now, l.id, bytes)
+	ranking := p.choice.Observe(now, l.id, bytes)
 	p.mu.Unlock()
-	if best != l.id {
+	if ranking.For(forward.Top) != l.id {
 		return false
 	}
 	if p.current.Load() != l {

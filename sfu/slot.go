@@ -2,143 +2,170 @@ package sfu
 
 import (
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
-	"github.com/turnout-rtc/turnout/sfu/packet"
 )
 
 // slot is an m-line on which a subscriber receives one publication after another, as one RTP stream that never breaks.
 type slot struct {
-	Slot // set at construction, never changed, like the next three
+	Slot // set at construction, never changed, like the next four
 
-	sender link.Sender
-	rev    int // the answer that made it
-	count  *counters
+	sender   link.Sender
+	rev      int // the answer that made it
+	count    *counters
+	downlink *downlink
 
-	open  atomic.Bool // the client has applied the answer and is connected
-	again *resender   // owned by the goroutine that reads feedback; made when first needed
+	showing atomic.Pointer[Publication] // changed by the transport's loop only
+	open    atomic.Bool                 // the client has applied the answer and is connected; likewise
 
-	mu      sync.Mutex
-	shows   *Publication      // guarded by mu, like all below
-	target  *layer            // what rewriter was told to send, nil for nothing yet
+	// Owned by who is in the downlink's lane.
+	on      bool              // open, as the lane knows it
+	target  *layer            // what stream was told to send, nil for nothing yet
 	source  *source           // of target
 	unknown bool              // the subscriber does not have the source's codec
 	stream  *forward.Rewriter // the outgoing stream
 	sent    forward.History   // of video
+	rtx     uint16            // sequence number of the last retransmission
+	replay  *replay           // nil for none
+	floor   uint64            // packets of target before it were sent by a replay
+	stamp   uint32            // timestamp of the last of them
+	restamp bool              // the next frame is dated by the time that has passed
 }
 
-// scratchExtra is what rewriting adds to a payload: a byte of picture id, two of RTX.
-const scratchExtra = 3
-
-// resender is what is needed to send a packet again.
-type resender struct {
-	seq     uint16
-	raw     [link.MTU]byte
-	packet  packet.Packet
-	out     forward.Out
-	scratch [link.MTU + scratchExtra]byte
-}
-
-func newSlot(s Slot, sender link.Sender, rev int, count *counters) *slot {
+func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
-		Slot: s, sender: sender, rev: rev, count: count,
+		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d,
 		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:    uint16(rand.Uint32()),                                     //nolint:gosec // likewise
 	}
 }
 
 // show makes the slot show p, nil for nothing. It is called by the transport's loop only.
 func (s *slot) show(p *Publication) {
-	s.mu.Lock()
-	was := s.shows
-	s.shows, s.target, s.source, s.unknown = p, nil, nil, false
-	s.stream.Stop()
-	s.mu.Unlock()
+	was, served, lane := s.showing.Swap(p), false, s.downlink.lane
+	lane.Do(func() {
+		if was != nil {
+			was.rows[lane.number].remove(s)
+		}
+		s.lose()
+		if p != nil {
+			p.rows[lane.number].add(s)
+			served = s.catchUp(time.Now(), p)
+		}
+	})
 	if was != nil {
-		was.hide(s)
 		s.count.subscribed.Add(-1)
 	}
 	if p != nil {
 		s.count.subscribed.Add(1)
-		p.show(s)
+		if !served {
+			p.requestKeyFrame()
+		}
 	}
 }
 
-// shown returns what the slot shows.
-func (s *slot) shown() *Publication {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.shows
-}
-
-// restart goes on with a key frame, after a pause in which packets were dropped.
-func (s *slot) restart() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.target = nil
-	s.stream.Stop()
-}
-
-// setOpen starts or stops sending.
+// setOpen starts or stops sending. It is called by the transport's loop only.
 func (s *slot) setOpen(open bool) {
-	if s.open.Swap(open) == open || !open {
+	if s.open.Swap(open) == open {
 		return
 	}
-	s.restart()
-	if p := s.shown(); p != nil {
+	p, served := s.showing.Load(), false
+	s.downlink.lane.Do(func() {
+		s.on = open
+		s.lose()
+		if open && p != nil {
+			served = s.catchUp(time.Now(), p)
+		}
+	})
+	if open && p != nil && !served {
 		p.requestKeyFrame()
 	}
 }
 
-// forward sends the run of l, if l is what the slot shows. It runs in the goroutine that received the packets.
-func (s *slot) forward(now time.Time, p *Publication, l *layer, via *link.Outlet) {
-	if !s.open.Load() {
+// lose has the stream wait for a key frame: the next packet is not the one that follows. It is called in the lane.
+func (s *slot) lose() {
+	s.target, s.source, s.unknown = nil, nil, false
+	s.replay, s.floor, s.restamp = nil, 0, false
+	s.stream.Stop()
+}
+
+// forward sends the packets of b, if its layer is what the slot shows. It is called in the lane.
+func (s *slot) forward(b *batch) {
+	if !s.on {
+		return
+	}
+	if b.current && (s.target != b.layer || s.source != b.source) {
+		s.replay, s.floor, s.restamp = nil, 0, false
+		s.retarget(b.layer, b.source)
+	}
+	if s.unknown {
+		s.count.dropped[dropCodec].Add(uint64(len(b.run)))
+		return
+	}
+	if r := s.replay; r != nil && r.layer == b.layer {
+		for i := range b.run {
+			r.newest = max(r.newest, b.run[i].N)
+		}
+		if _, more := s.replayOn(b.now); more {
+			s.downlink.start()
+		}
 		return
 	}
 	packets, bytes := 0, 0
-	for i := range l.run {
-		verdict, shown := s.rewrite(now, p, l, &l.run[i])
-		if !shown {
-			break
-		}
-		if verdict != forward.Send {
-			s.refuse(l, verdict)
+	for i := range b.run {
+		in := &b.run[i]
+		if s.floor > 0 && !s.follows(b, in) {
 			continue
 		}
-		if err := s.sender.Send(&l.out, via); err != nil {
-			s.count.drop(dropSend)
+		if v := s.send(b.now, b.layer, in); v != forward.Send {
+			s.refuse(b.layer, v)
 			continue
 		}
 		packets++
-		bytes += len(l.out.Payload) + headerBytes
+		bytes += len(s.downlink.lane.out.Payload) + headerBytes
 	}
-	s.count.packetsOut.Add(uint64(packets))
-	s.count.bytesOut.Add(uint64(bytes))
+	if packets > 0 {
+		s.downlink.budget.Sent(bytes)
+		s.count.packetsOut.Add(uint64(packets))
+		s.count.bytesOut.Add(uint64(bytes))
+	}
 }
 
-// rewrite makes l.out of a packet. shown is false when the slot shows something else, or nothing it can send.
-func (s *slot) rewrite(now time.Time, p *Publication, l *layer, in *forward.In) (v forward.Verdict, shown bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shows != p {
-		return 0, false
+// follows says whether in comes after what a replay has sent: it is not sent twice.
+func (s *slot) follows(b *batch, in *forward.In) bool {
+	if b.layer != s.target {
+		return true
 	}
-	if l.current && (s.target != l || s.source != l.source) {
-		s.retarget(l)
+	if in.N < s.floor {
+		s.count.drop(dropLate)
+		return false
 	}
-	if s.unknown {
-		s.count.drop(dropCodec)
-		return 0, false
+	if s.restamp && in.Timestamp != s.stamp {
+		s.restamp = false
+		s.stream.Restamp(b.now, in.Timestamp)
 	}
+	return true
+}
+
+// send makes lane.out of a packet and sends it.
+func (s *slot) send(now time.Time, l *layer, in *forward.In) forward.Verdict {
+	w := s.downlink.lane
 	var sent forward.Sent
-	sent, l.out, v = s.stream.Forward(now, l.id, in, l.scratch[:0])
-	if v == forward.Send && s.Kind == Video {
+	var v forward.Verdict
+	sent, w.out, v = s.stream.Forward(now, l.id, in, w.scratch[:0])
+	if v != forward.Send {
+		return v
+	}
+	if s.Kind == Video {
 		s.sent.Add(now, sent)
 	}
-	return v, true
+	if err := s.sender.Send(&w.out, w.via); err != nil {
+		s.count.drop(dropSend)
+	}
+	return v
 }
 
 // refuse counts why a packet is not sent.
@@ -151,22 +178,22 @@ func (s *slot) refuse(l *layer, v forward.Verdict) {
 		s.count.drop(dropLate)
 	case forward.Padding:
 		s.count.drop(dropPadding)
-	case forward.Send, forward.NotShown: // NotShown: another layer of the same publication
+	case forward.Send, forward.NotShown, forward.AboveLayer: // NotShown: another layer of the same publication
 	}
 }
 
 // headerBytes is the size of an RTP header, for statistics.
 const headerBytes = 12
 
-// retarget has the stream go on with l from its next key frame. mu is held.
-func (s *slot) retarget(l *layer) {
-	s.target, s.source = l, l.source
-	media, rtx, ok := s.sender.PayloadTypes(l.source.negotiated)
+// retarget has the stream go on with l from its next key frame.
+func (s *slot) retarget(l *layer, source *source) {
+	s.target, s.source = l, source
+	media, rtx, ok := s.sender.PayloadTypes(source.negotiated)
 	if s.unknown = !ok; s.unknown {
 		s.stream.Stop()
 		return
 	}
-	f := l.format()
+	f := l.format(source)
 	f.PayloadType, f.RTXPayloadType = media, rtx
 	s.stream.Switch(f)
 }
@@ -174,44 +201,54 @@ func (s *slot) retarget(l *layer) {
 // PictureLost is the receiver's wish for a key frame, part of link.Feedback.
 func (s *slot) PictureLost() {
 	s.count.plis.Add(1)
-	if p := s.shown(); p != nil && s.open.Load() {
+	if p := s.showing.Load(); p != nil && s.open.Load() {
 		p.requestKeyFrame()
 	}
 }
 
-// Nacked sends packet seq again (RFC 4588), part of link.Feedback.
-func (s *slot) Nacked(seq uint16, via *link.Outlet) {
-	s.count.nacks.Add(1)
-	s.mu.Lock()
-	sent, refusal := s.sent.Resend(time.Now(), seq)
-	s.mu.Unlock()
+// Nacked sends packets again (RFC 4588), part of link.Feedback.
+func (s *slot) Nacked(now time.Time, seqs []uint16) {
+	s.count.nacks.Add(uint64(len(seqs)))
+	s.downlink.lane.Do(func() {
+		s.downlink.lane.now(now)
+		for _, seq := range seqs {
+			s.nacked(now, seq)
+		}
+	})
+}
+
+func (s *slot) nacked(now time.Time, seq uint16) {
+	sent, refusal := s.sent.Resend(now, seq)
 	switch refusal {
 	case forward.Granted:
+		if s.downlink.budget.Spend(now, packetBytes) {
+			s.downlink.repeat(now, s, sent)
+		} else {
+			s.count.drop(dropRTXBudget)
+		}
 	case forward.Unknown:
 		s.count.drop(dropRTXUnknown)
-		return
 	case forward.TooSoon:
 		s.count.drop(dropRTXTooSoon)
-		return
 	case forward.TooOften:
 		s.count.drop(dropRTXTooOften)
-		return
 	case forward.NoRTX:
 		s.count.drop(dropRTXNone)
-		return
 	}
-	if s.again == nil {
-		s.again = &resender{seq: uint16(rand.Uint32())}
-	}
-	a := s.again
-	raw, ok := sent.Packet(a.raw[:0])
-	if !ok || a.packet.Parse(raw) != nil {
+}
+
+// resend sends a packet again, if it is still there. It is called in the lane.
+func (s *slot) resend(now time.Time, sent *forward.Sent) {
+	w := s.downlink.lane
+	raw, ok := sent.Packet(w.raw[:0])
+	if !ok || w.in.Parse(raw) != nil {
 		s.count.drop(dropRTXUnknown)
 		return
 	}
-	a.seq++
-	a.out = sent.Retransmission(&a.packet, a.seq, a.scratch[:0])
-	if err := s.sender.SendRTX(&a.out, via); err != nil {
+	s.downlink.bucket.Take(now, len(raw))
+	s.rtx++
+	w.out = sent.Retransmission(&w.in.Packet, s.rtx, w.scratch[:0])
+	if err := s.sender.SendRTX(&w.out, w.via); err != nil {
 		s.count.drop(dropSend)
 		return
 	}

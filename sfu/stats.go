@@ -14,6 +14,7 @@ type Stats struct {
 	NACKs, PLIs           uint64            // received from subscribers
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
+	Replays, Replayed     uint64            // times a slot began with a key frame of before, and the packets of that
 	GaveUp                uint64            // times that lost packets were not asked for any more, and a key frame instead
 	Reports               uint64            // RTCP of subscribers that told how packets arrived
 	Delivered, Lost       uint64            // packets that subscribers reported, where they report each (transport-wide feedback)
@@ -40,6 +41,9 @@ const (
 	dropRTXTooOften               // asked for again too often
 	dropRTXNone                   // asked for again without having negotiated RTX
 	dropCandidate                 // an ICE candidate that cannot be used, or one too many
+	dropRTXBudget                 // asked for again beyond the share that retransmissions may have
+	dropRTXQueue                  // asked for again while too many wait to be sent again
+	dropLane                      // received faster than it could be sent
 	dropCall                      // a call into a transport whose queue was full
 	reasons
 )
@@ -47,7 +51,7 @@ const (
 func (r reason) String() string {
 	return [reasons]string{
 		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
-		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "call",
+		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "rtxBudget", "rtxQueue", "laneFull", "call",
 	}[r]
 }
 
@@ -57,6 +61,7 @@ type counters struct {
 
 	packetsIn, packetsOut, bytesIn, bytesOut                 atomic.Uint64
 	retransmitted, nacks, plis, keyFrameRequests, askedAgain atomic.Uint64
+	replays, replayed                                        atomic.Uint64
 	gaveUp, reports, delivered, lost                         atomic.Uint64
 	dropped                                                  [reasons]atomic.Uint64
 }
@@ -77,6 +82,8 @@ func (c *counters) stats() Stats {
 		PLIs:             c.plis.Load(),
 		KeyFrameRequests: c.keyFrameRequests.Load(),
 		AskedAgain:       c.askedAgain.Load(),
+		Replays:          c.replays.Load(),
+		Replayed:         c.replayed.Load(),
 		GaveUp:           c.gaveUp.Load(),
 		Reports:          c.reports.Load(),
 		Delivered:        c.delivered.Load(),

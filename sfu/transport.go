@@ -36,12 +36,13 @@ type Candidate struct {
 // time, also after Close, and return at once.
 type Transport struct {
 	// Set at construction, never changed.
-	router *Router
-	log    *slog.Logger
-	emit   func(Event)
-	box    *mailbox
-	ctx    context.Context //nolint:containedctx // ends the loop
-	cancel context.CancelFunc
+	router   *Router
+	log      *slog.Logger
+	emit     func(Event)
+	box      *mailbox
+	downlink *downlink
+	ctx      context.Context //nolint:containedctx // ends the loop
+	cancel   context.CancelFunc
 
 	overrun atomic.Bool             // a call was lost, the transport is to end
 	quality atomic.Pointer[Quality] // nil before the first report
@@ -56,12 +57,13 @@ type Transport struct {
 	state    State
 }
 
-func newTransport(r *Router, log *slog.Logger, emit func(Event)) *Transport {
+func newTransport(r *Router, l *lane, log *slog.Logger, emit func(Event)) *Transport {
 	t := &Transport{
 		router:   r,
 		log:      log,
 		emit:     emit,
 		box:      newMailbox(),
+		downlink: newDownlink(r.engine, l),
 		table:    assign.NewTable[*Publication](r.engine.config.MaxSlots),
 		channels: make(map[link.Channel]*DataChannel),
 		state:    StateNew,
@@ -83,7 +85,7 @@ func (t *Transport) AddCandidate(c Candidate) { t.call(func() { t.addCandidate(c
 func (t *Transport) Subscribe(p *Publication) {
 	t.call(func() {
 		if p.watch(t) {
-			t.table.Subscribe(p, assignKind(p.kind))
+			t.table.Subscribe(p, assignKind(p.kind), p.publisher)
 		}
 	})
 }
@@ -161,7 +163,7 @@ func (t *Transport) settle() {
 	}
 	changed := false
 	for _, s := range t.slots {
-		if p := shown[s.ID]; s.shown() != p {
+		if p := shown[s.ID]; s.showing.Load() != p {
 			s.show(p)
 			changed = true
 		}

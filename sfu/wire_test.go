@@ -1,4 +1,4 @@
-package sfu_test
+package sfu
 
 import (
 	"crypto/sha256"
@@ -16,19 +16,20 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 	"github.com/pion/stun/v4"
-
-	"github.com/turnout-rtc/turnout/sfu"
 )
+
+// wirePatience is how long a wire waits for what must happen.
+const wirePatience = 10 * time.Second
 
 // wire is a participant of nothing but a socket and keys: it costs next to nothing beside what is measured. Nobody reads what is
 // sent to it, but for whom wants to.
 type wire struct {
 	t         testing.TB
 	conn      *net.UDPConn
-	transport *sfu.Transport
-	events    chan sfu.Event
-	published []*sfu.Publication
-	slots     []sfu.Slot
+	transport *Transport
+	events    chan Event
+	published []*Publication
+	slots     []Slot
 	ctx, in   *srtp.Context
 	began     time.Time // when the answer was applied
 
@@ -47,7 +48,7 @@ func certificate(t testing.TB) tls.Certificate {
 }
 
 // wireOffer writes an offer with a publication for every one of publish and slots, each "audio" or "video".
-func wireOffer(cert tls.Certificate, publish, slots []string) (text string, named []sfu.Announcement) {
+func wireOffer(cert tls.Certificate, publish, slots []string) (text string, named []Announcement) {
 	sum := sha256.Sum256(cert.Certificate[0])
 	hexed := strings.ToUpper(hex.EncodeToString(sum[:]))
 	var pairs, mids []string
@@ -59,7 +60,7 @@ func wireOffer(cert tls.Certificate, publish, slots []string) (text string, name
 		direction := "recvonly"
 		if i < len(publish) {
 			direction = "sendonly"
-			named = append(named, sfu.Announcement{MID: fmt.Sprint(i), ID: kind})
+			named = append(named, Announcement{MID: fmt.Sprint(i), ID: kind})
 		}
 		codec := "111\r\na=rtpmap:111 opus/48000/2\r\n"
 		if kind == "video" {
@@ -77,11 +78,11 @@ func wireOffer(cert tls.Certificate, publish, slots []string) (text string, name
 }
 
 // newWire connects a participant.
-func newWire(t testing.TB, e *sfu.Engine, r *sfu.Router, cert tls.Certificate, publish, slots []string) *wire {
+func newWire(t testing.TB, e *Engine, r *Router, cert tls.Certificate, publish, slots []string) *wire {
 	t.Helper()
-	w := &wire{t: t, events: make(chan sfu.Event, 256)}
+	w := &wire{t: t, events: make(chan Event, 256)}
 	var err error
-	if w.transport, err = r.NewTransport("wire", func(ev sfu.Event) { w.events <- ev }); err != nil {
+	if w.transport, err = r.NewTransport("wire", func(ev Event) { w.events <- ev }); err != nil {
 		t.Fatal(err)
 	}
 	if w.conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
@@ -89,29 +90,29 @@ func newWire(t testing.TB, e *sfu.Engine, r *sfu.Router, cert tls.Certificate, p
 	}
 	t.Cleanup(func() { _ = w.conn.Close() })
 	text, named := wireOffer(cert, publish, slots)
-	w.transport.Negotiate(sfu.Offer{Rev: 1, SDP: text, Publications: named})
+	w.transport.Negotiate(Offer{Rev: 1, SDP: text, Publications: named})
 	var sdp string
 	for sdp == "" {
 		switch ev := w.next().(type) {
-		case sfu.Answered:
+		case Answered:
 			sdp, w.published, w.slots = ev.SDP, ev.Published, ev.Slots
-		case sfu.Refused:
+		case Refused:
 			t.Fatal(ev.Err)
 		}
 	}
 	w.began = time.Now()
 	w.transport.Ready(1)
 	w.handshake(e, cert, line(sdp, "a=ice-ufrag:"), line(sdp, "a=ice-pwd:"))
-	for ev := w.next(); ev != (sfu.StateChanged{State: sfu.StateConnected}); ev = w.next() {
+	for ev := w.next(); ev != (StateChanged{State: StateConnected}); ev = w.next() {
 	}
 	return w
 }
 
-func (w *wire) next() sfu.Event {
+func (w *wire) next() Event {
 	select {
 	case ev := <-w.events:
 		return ev
-	case <-time.After(patience):
+	case <-time.After(wirePatience):
 		w.t.Fatal("no event came")
 		return nil
 	}
@@ -138,7 +139,7 @@ func (o once) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-func (w *wire) handshake(e *sfu.Engine, cert tls.Certificate, ufrag, pwd string) {
+func (w *wire) handshake(e *Engine, cert tls.Certificate, ufrag, pwd string) {
 	to := net.UDPAddrFromAddrPort(e.Advertised()[0].Addr)
 	check := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ufrag+":wire"),
 		stun.RawAttribute{Type: stun.AttrUseCandidate}, stun.NewShortTermIntegrity(pwd), stun.Fingerprint)
@@ -199,16 +200,41 @@ func (w *wire) send(raw []byte) {
 }
 
 // wireEngine is an engine on loopback, also for benchmarks.
-func wireEngine(t testing.TB, change ...func(*sfu.Config)) *sfu.Engine {
+func wireEngine(t testing.TB, change ...func(*Config)) *Engine {
 	t.Helper()
-	cfg := sfu.Config{UDP: "127.0.0.1:0"}
+	cfg := Config{UDP: "127.0.0.1:0"}
 	for _, f := range change {
 		f(&cfg)
 	}
-	e, err := sfu.New(cfg, slog.New(slog.DiscardHandler))
+	e, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
 	return e
+}
+
+// receive reads the next RTP packet that comes within a while, decrypted; nil for none. RTCP is left out.
+func (w *wire) receive(within time.Duration) *rtp.Packet {
+	w.t.Helper()
+	buf := make([]byte, 2000)
+	_ = w.conn.SetReadDeadline(time.Now().Add(within))
+	for {
+		n, err := w.conn.Read(buf)
+		if err != nil {
+			return nil
+		}
+		if buf[0]>>6 != 2 || buf[1] >= 192 && buf[1] < 224 { // RFC 5761 §4
+			continue
+		}
+		plain, err := w.in.DecryptRTP(nil, buf[:n], nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p := &rtp.Packet{}
+		if err := p.Unmarshal(plain); err != nil {
+			w.t.Fatal(err)
+		}
+		return p
+	}
 }

@@ -39,7 +39,7 @@ func TestWhatGoesWrongIsOneLineThatSaysWhatToDo(t *testing.T) {
 		{"data that cannot be written", nil, []string{"dev", "--data", "/proc/nothing"}, []string{"cannot make the data directory", "--data"}},
 		{"a token without a key", nil, []string{"token", "--room", "r", "--identity", "i", "--data", t.TempDir()}, []string{"no signing key", "--data", "--config", "TURNOUT_SIGNALING_KEYS"}},
 		{"a token without a room", nil, []string{"token", "--identity", "i"}, []string{"--room"}},
-		{"no command", nil, nil, []string{"dev", "serve", "token", "version"}},
+		{"no command", nil, nil, []string{"dev", "serve", "token", "load"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			line := fails(t, c.env, c.args...)

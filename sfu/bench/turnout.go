@@ -41,7 +41,8 @@ func newTurnout() (*turnout, error) {
 
 func (s *turnout) join(j join) (string, error) {
 	m := &member{answered: make(chan string, 1)}
-	t, err := s.router.NewTransport(j.ID, func(e sfu.Event) { s.event(j.ID, m, e) })
+	id := j.ID // not j, which holds the offer
+	t, err := s.router.NewTransport(id, func(e sfu.Event) { s.event(id, m, e) })
 	if err != nil {
 		return "", err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/netio"
+	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/receive"
 	"github.com/turnout-rtc/turnout/sfu/report"
 )
@@ -64,6 +65,8 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
+	// NewOutlet makes a way to send to all peers, for one goroutine at a time.
+	NewOutlet() *Outlet
 	Share
 	// ICE is "lite" or "full", and why.
 	ICE() (mode, because string)
@@ -113,7 +116,7 @@ type Sender interface {
 
 // Feedback of a receiver. Its methods are called by one goroutine at a time.
 type Feedback interface {
-	Nacked(seq uint16, via *Outlet)
+	Nacked(now time.Time, seqs []uint16) // keeps none of seqs
 	PictureLost()
 }
 
@@ -131,11 +134,17 @@ type Track interface {
 	RequestKeyFrame() error
 }
 
+// Packet is an RTP packet that does not change any more, and the memory that it lies in.
+type Packet struct {
+	Data   []byte
+	Memory packet.Memory
+}
+
 // Sink takes the packets of a stream.
 type Sink interface {
-	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. The
-	// sink keeps none of them.
-	Packets(now time.Time, packets [][]byte, via *Outlet)
+	// Packets takes RTP packets in the order in which they came, not encrypted; retransmissions look like the original. Who
+	// keeps one retains its memory.
+	Packets(now time.Time, packets []Packet, via *Outlet)
 	// SenderReport takes the times of a sender report of the stream, the first by our clock: for streams of one publisher it
 	// is off by the same. It may be called at any time.
 	SenderReport(ntp report.NTP, rtp uint32)

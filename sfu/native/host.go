@@ -19,6 +19,12 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/netio"
 )
 
+// Slabs of video: small ones, for each layer fills one of its own, so that what a ring holds is what it keeps and little more.
+const (
+	slabSize  = 16 << 10
+	slabsKept = 512 // 8 MiB wait for reuse at most
+)
+
 // maxSockets is how many sockets share a port at most, one for each processor that may run.
 const maxSockets = 8
 
@@ -43,6 +49,7 @@ type Config struct {
 	Public []netip.Addr     // advertised instead of the local addresses; the ports must be fixed then
 	Shared []netip.AddrPort // TCP addresses where somebody else listens and hands connections to AdoptTCP
 	Slots  int              // of one peer at most
+	Burst  int              // datagrams to one peer that leave back to back at most, 0 for the default
 	Bytes  int              // of an offer at most
 	ICE    ICE
 	STUN   []string // servers, as host or host:port, that tell Full its public addresses
@@ -60,6 +67,7 @@ type Host struct {
 	ice     ICE
 	because string // it is ice
 	porters chan *porter
+	slabs   *netio.Pool   // of what publishers send and subscribers may ask for again
 	closing chan struct{} // closed by Close
 	ticked  chan struct{} // closed when tick has ended
 	count   counters
@@ -74,12 +82,12 @@ type Host struct {
 // Open opens the sockets. An address in use or not ours is an error that names it.
 func Open(c Config) (*Host, error) {
 	h := &Host{
-		porters: make(chan *porter, sparePorters), peers: make(map[*lite.Transport]*Peer),
+		porters: make(chan *porter, sparePorters), slabs: netio.NewPool(slabSize, slabsKept), peers: make(map[*lite.Transport]*Peer),
 		closing: make(chan struct{}), ticked: make(chan struct{}), bandwidth: c.Bandwidth,
 	}
 	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
-		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets)},
+		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets), Burst: c.Burst},
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
 		Policy: policy(c),
 		Media:  h.media,
@@ -198,11 +206,15 @@ func (h *Host) forget(t *lite.Transport) {
 	delete(h.peers, t)
 }
 
+// NewOutlet makes a way to send to all peers.
+func (h *Host) NewOutlet() *link.Outlet { return link.NewOutlet(h.server.Sockets()) }
+
 // porter is what one goroutine works with while it carries packets to their receivers.
 type porter struct {
 	link.Outlet
-	run   [][]byte // packets of track that are not handed over yet
+	run   []link.Packet // of track, not handed over yet; their memory is held
 	track *Track
+	seqs  []uint16 // of one NACK, used again
 }
 
 // take returns a porter that nobody else has.
@@ -257,19 +269,22 @@ func (h *Host) media(batch []lite.Received) {
 	}
 }
 
-// add puts a packet of t behind the others of its run.
-func (w *porter) add(t *Track, b []byte) {
+// add puts a packet of t behind the others of its run, and owns what holds its memory.
+func (w *porter) add(t *Track, p link.Packet) {
 	if w.track != t {
 		w.handOver()
 		w.track = t
 	}
-	w.run = append(w.run, b)
+	w.run = append(w.run, p)
 }
 
 // handOver gives the run to the sink of its track.
 func (w *porter) handOver() {
 	if w.track != nil && len(w.run) > 0 {
 		w.track.handOver(w.Now, w.run, &w.Outlet)
+	}
+	for i := range w.run {
+		w.run[i].Memory.Release()
 	}
 	clear(w.run)
 	w.track, w.run = nil, w.run[:0]

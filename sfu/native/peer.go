@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/report"
 )
@@ -39,10 +41,7 @@ type Peer struct {
 	clock   report.Offset // of the publisher
 
 	listeners atomic.Pointer[map[uint32]*Sender] // by SSRC; a new map for every change, made in Answer
-	feeding   sync.Mutex                         // held while feedback is given to a listener, so that one goroutine does it at a time
-	heard     hearing                            // guarded by feeding
-	reference atomic.Pointer[reference]          // to be answered with the next sender report, nil for none
-	roundTrip atomic.Int64                       // time.Duration to the peer and back, 0 for unknown
+	heard     hearing
 }
 
 func newPeer(h *Host, on link.Handlers) *Peer {
@@ -111,7 +110,8 @@ func (p *Peer) receive(now time.Time, r *lite.Received, w *porter) {
 		return
 	}
 	p.mu.Lock()
-	t, b, isNew := p.open(now, r.Packet.Data)
+	to := p.room(r.Packet)
+	t, b, isNew := p.open(now, r.Packet.Data, to.Data)
 	replaced := p.streams.replaced
 	p.streams.replaced = nil
 	p.mu.Unlock()
@@ -122,9 +122,27 @@ func (p *Peer) receive(now time.Time, r *lite.Received, w *porter) {
 	if isNew {
 		p.on.Track(t)
 	}
-	if t != nil {
-		w.add(t, b)
+	if t == nil {
+		to.Release()
+		return
 	}
+	w.add(t, link.Packet{Data: b, Memory: to.Memory()})
+}
+
+// room is where a packet is decrypted to: in place, but for video, which is kept to be sent again. That goes into memory of its
+// own layer, so that a slow layer does not hold what others have sent. The SSRC is not proven yet, a false one wastes room of its
+// own publisher. mu is held, the packet is the caller's to release.
+func (p *Peer) room(sealed netio.Packet) netio.Packet {
+	if b := sealed.Data; len(b) >= headerSize {
+		if t := p.streams.known[binary.BigEndian.Uint32(b[8:])].track; t != nil && t.stream.Video {
+			if t.pack == nil {
+				t.pack = p.host.slabs.NewPacker()
+			}
+			return t.pack.Place(len(b))
+		}
+	}
+	sealed.Retain()
+	return sealed
 }
 
 // ready makes the context that decrypts, as soon as there are keys. mu is held.
@@ -144,15 +162,15 @@ func (p *Peer) ready() bool {
 	return true
 }
 
-// open decrypts a packet in place and finds its track, nil for none. What came as a retransmission is the original then. mu is
+// open decrypts a packet into to and finds its track, nil for none. What came as a retransmission is the original then. mu is
 // held.
-func (p *Peer) open(now time.Time, b []byte) (t *Track, plain []byte, isNew bool) {
+func (p *Peer) open(now time.Time, b, to []byte) (t *Track, plain []byte, isNew bool) {
 	count := &p.host.count
 	if !p.ready() {
 		count.early.Add(1)
 		return nil, nil, false
 	}
-	plain, err := p.in.DecryptRTP(b, b, &p.header)
+	plain, err := p.in.DecryptRTP(to, b, &p.header)
 	if err != nil || p.parsed.Parse(plain) != nil {
 		count.undecrypted.Add(1)
 		return nil, nil, false

@@ -9,6 +9,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/receive"
 	"github.com/turnout-rtc/turnout/sfu/report"
@@ -30,14 +31,15 @@ type Track struct {
 	unwrap   packet.Unwrapper
 	window   packet.Window
 	received report.Receiver
-	told     times // of the last sender report
-	firs     uint8 // full intra requests so far
+	pack     *netio.Packer // of video, nil before the first packet
+	told     times         // of the last sender report
+	firs     uint8         // full intra requests so far
 
 	// handing is held while packets are handed to the sink, so that one goroutine does it at a time: a client that changes its
 	// address may for a moment arrive on two sockets.
 	handing sync.Mutex
-	sink    link.Sink // guarded by handing
-	early   [][]byte  // likewise; before there is a sink
+	sink    link.Sink     // guarded by handing
+	early   []link.Packet // likewise; before there is a sink
 }
 
 // Stream says what the track is.
@@ -61,19 +63,23 @@ func (t *Track) Start(s link.Sink) {
 		w := t.peer.host.take(time.Now())
 		s.Packets(w.Now, early, &w.Outlet)
 		t.peer.host.give(w)
+		for _, p := range early {
+			p.Memory.Release()
+		}
 	}
 }
 
-func (t *Track) handOver(now time.Time, packets [][]byte, via *link.Outlet) {
+func (t *Track) handOver(now time.Time, packets []link.Packet, via *link.Outlet) {
 	t.handing.Lock()
 	defer t.handing.Unlock()
 	if t.sink != nil {
 		t.sink.Packets(now, packets, via)
 		return
 	}
-	for _, b := range packets {
+	for _, p := range packets {
 		if len(t.early) < maxEarly {
-			t.early = append(t.early, append([]byte(nil), b...))
+			p.Memory.Retain()
+			t.early = append(t.early, p)
 		}
 	}
 }
@@ -168,7 +174,7 @@ func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) (roundTrip t
 			return 0, err
 		}
 	}
-	return time.Duration(t.peer.roundTrip.Load()), nil
+	return time.Duration(t.peer.heard.roundTrip.Load()), nil
 }
 
 // agreed says whether one of the codecs has a kind of feedback (a=rtcp-fb).

@@ -316,7 +316,7 @@ func TestWriterFlushesWhenFull(t *testing.T) {
 }
 
 func TestSlabsAreReusedOnlyAfterTheLastRelease(t *testing.T) {
-	pool := newSlabPool()
+	pool := NewPool(slabSize, slabsKept)
 	k := Packer{pool: pool}
 	first := k.Pack([]byte("kept"), netip.AddrPort{})
 	first.Retain()

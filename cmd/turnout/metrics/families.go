@@ -64,6 +64,7 @@ func values() []value {
 
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
+		{"turnout_turn_allocation_seconds_total", "Time that TURN allocations lived which have ended.", counter, func(s Snapshot) float64 { return s.TURN.AllocationTime.Seconds() }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
@@ -84,6 +85,7 @@ func labels() []labelled {
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	return []labelled{
 		{"turnout_turn_transport_allocations", "TURN allocations now, by the client's transport.", "transport", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsBy) }},
+		{"turnout_turn_family_allocations", "TURN allocations now, by the family of the relayed address.", "family", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsOf) }},
 		{"turnout_turn_auth_total", "TURN requests with credentials, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Auth }},
 		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
 		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},

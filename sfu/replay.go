@@ -1,0 +1,108 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/forward"
+	"github.com/turnout-rtc/turnout/sfu/pace"
+)
+
+// catchUpIn is how long a replay takes at most: what follows the key frame is shown faster than it was taken.
+const catchUpIn = 500 * time.Millisecond
+
+// replay sends a slot what was received before it was there: from the newest key frame until it has caught up. It is owned by who
+// is in the lane.
+type replay struct {
+	layer   *layer
+	source  *source
+	reader  forward.Reader
+	next    uint64 // the packet to be sent next
+	newest  uint64 // the newest that there is
+	bucket  pace.Bucket
+	stamp   uint32 // timestamp of the packet sent last
+	stamped bool
+}
+
+// catchUp begins with the newest key frame of p, if all since then is there. It says whether it did; else a key frame must be
+// asked for. It is called in the lane.
+func (s *slot) catchUp(now time.Time, p *Publication) bool {
+	c := &s.downlink.engine.config
+	l := p.current.Load()
+	if l == nil || l.ring == nil || !s.on || p.paused.Load() {
+		return false
+	}
+	run, ok := l.gop.of(now, p, c.GOPPackets, c.GOPAge)
+	if !ok {
+		return false
+	}
+	s.retarget(l, run.source)
+	if s.unknown {
+		return false
+	}
+	rate := max(c.PaceKbps*1000/8, int(float64(run.bytes)/catchUpIn.Seconds()))
+	if age := now.Sub(run.at); age > 0 { // twice as fast as it comes at least
+		rate = max(rate, int(2*float64(run.bytes)/max(age, catchUpIn/10).Seconds()))
+	}
+	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(run.source.codec, l.stream.DescriptorID), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
+	s.count.replays.Add(1)
+	s.downlink.lane.now(now)
+	if _, more := s.replayOn(now); more {
+		s.downlink.start()
+	}
+	return s.replay != nil || s.floor > 0
+}
+
+// replayOn sends what may be sent now. more is false when it has caught up or was given up, else next is when to go on.
+func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
+	r, w := s.replay, s.downlink.lane
+	for r.next <= r.newest {
+		raw, ok := r.layer.ring.Get(r.next, w.raw[:0])
+		if !ok || w.in.Parse(raw) != nil {
+			s.giveUp() // lost on the way in, or overwritten
+			return time.Time{}, false
+		}
+		if !r.bucket.Take(now, len(raw)) {
+			return r.bucket.Next(now, len(raw)), true
+		}
+		if !s.again(now, r) {
+			s.giveUp()
+			return time.Time{}, false
+		}
+		r.next++
+	}
+	s.floor, s.stamp, s.restamp = r.next, r.stamp, true
+	s.replay = nil
+	return time.Time{}, false
+}
+
+// again sends the packet in lane.in as the next one of the replay. It says whether it could.
+func (s *slot) again(now time.Time, r *replay) bool {
+	w := s.downlink.lane
+	in := &w.in
+	in.N, in.Newer = r.next, true
+	r.reader.Read(in)
+	if clock := r.layer.clock.Load(); clock != nil {
+		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+	}
+	if r.stamped && in.Timestamp != r.stamp {
+		s.stream.Restamp(now, in.Timestamp)
+	}
+	r.stamp, r.stamped = in.Timestamp, true
+	switch v := s.send(now, r.layer, in); v {
+	case forward.Send:
+		s.count.replayed.Add(1)
+		s.count.packetsOut.Add(1)
+		s.count.bytesOut.Add(uint64(len(w.out.Payload) + headerBytes))
+	case forward.NoKey, forward.NotShown:
+		return false
+	case forward.Late, forward.Padding, forward.AboveLayer:
+	}
+	return true
+}
+
+// giveUp waits for a key frame instead.
+func (s *slot) giveUp() {
+	l := s.replay.layer
+	s.lose()
+	l.requestKeyFrame()
+}
