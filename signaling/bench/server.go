@@ -40,7 +40,7 @@ func startTurnout(binary string) (*server, error) {
 		return nil, err
 	}
 	const free = "127.0.0.1:0"
-	cmd := exec.Command(binary, "dev", "--data", data, "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--no-turn-enabled")
+	cmd := exec.Command(binary, "dev", "--data", data, "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--no-turn-enabled") //nolint:gosec // the one that is to be measured
 	cmd.Env = append(os.Environ(), "TURNOUT_SIGNALING_KEYS="+keyName+"="+keySecret)
 	base, err := started(cmd, regexp.MustCompile(`Room +http://(.*)/r/lobby`))
 	return &server{cmd: cmd, data: data, token: token, url: func(w wire) string {
@@ -55,7 +55,7 @@ func startTurnout(binary string) (*server, error) {
 var nodeFolder = filepath.Join("signaling", "bench", "servers")
 
 func startNode(script string) (*server, error) {
-	cmd := exec.Command("node", script)
+	cmd := exec.Command("node", script) //nolint:gosec // one of two of ours
 	cmd.Dir = nodeFolder
 	base, err := started(cmd, regexp.MustCompile(`listening on (.*)`))
 	return &server{cmd: cmd, token: "any", url: func(w wire) string {
