@@ -28,7 +28,7 @@ func (m enter) handle(l *loop) {
 // welcome makes the handles of a new participant and tells it.
 func (l *loop) welcome(e room.Welcome, by *enter) {
 	g := by.token.Grants
-	m := &member{session: by.session, connect: by.connect, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
+	m := &member{session: by.session, relayUser: relayUser(by.token), connect: by.connect, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
 	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
 	m.session.data = m.data
 	l.members[e.SID] = m
@@ -45,7 +45,7 @@ func (l *loop) welcome(e room.Welcome, by *enter) {
 		Room:        protocol.Room{Name: l.name},
 		Self:        e.Self,
 		Permissions: e.Permissions, Participants: e.Others,
-		ICEServers: l.iceServers(e.SID, m),
+		ICEServers: l.iceServers(m),
 		Heartbeat:  protocol.Heartbeat{IntervalMs: cfg.Heartbeat.Milliseconds(), TimeoutMs: cfg.Timeout.Milliseconds()},
 		Slots:      protocol.SlotCount{Audio: cfg.AudioSlots, Video: cfg.VideoSlots},
 		Limits:     protocol.Limits{MessageBytes: cfg.MessageBytes, Publications: cfg.MaxPublications},
