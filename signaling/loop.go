@@ -29,6 +29,7 @@ type loop struct {
 	// Owned by run.
 	state     *room.State
 	members   map[room.SID]*member
+	visitors  map[*visitor]struct{}
 	published map[room.PublicationID]publication
 	full      []room.SID // sessions that took no more
 	doing     doing
@@ -39,12 +40,12 @@ type loop struct {
 
 // member is what the loop holds of a participant. Its media, data and membership are separate handles.
 type member struct {
+	identity  string
 	session   *liveSession
 	transport *sfu.Transport // nil: none yet
 	number    int            // of the transport
 	offers    []waitingOffer // given to the transport and not answered, in order
 	data      *datachannel.Member
-	relayUser string // whom TURN knows it as
 	wires     map[*sfu.DataChannel]*datachannel.Wire
 	slotMaps  uint64 // version of the last slotMap: transports count from 1 each, the client's goes on
 	slots     int    // rev of the last slots, likewise
@@ -81,7 +82,7 @@ func newLoop(srv *Server, name string) *loop {
 		router: srv.planes.Media.NewRouter(name), hub: datachannel.NewHub(name, srv.planes.Data, log, datachannel.Services{Store: srv.planes.Documents}),
 		mailbox: make(chan message, mailboxSize), done: make(chan struct{}),
 		state:   room.New(srv.cfg.room()),
-		members: map[room.SID]*member{}, published: map[room.PublicationID]publication{},
+		members: map[room.SID]*member{}, visitors: map[*visitor]struct{}{}, published: map[room.PublicationID]publication{},
 		alarm: newAlarm(),
 	}
 	l.emptyAt = time.Now().Add(srv.cfg.EmptyTimeout)
@@ -110,6 +111,7 @@ func (l *loop) run() {
 		}
 	}
 	l.srv.rooms.end(l)
+	l.endVisits()
 	close(l.done) // first: who waits to post lets go, and the planes' goroutines can end
 	l.discard()
 	l.srv.count.data.retire(l.hub.Stats())
@@ -164,7 +166,7 @@ func (l *loop) iceServers(m *member) protocol.List[protocol.ICEServer] {
 	if l.srv.planes.TURN == nil {
 		return nil
 	}
-	servers, expires := l.srv.planes.TURN.ICEServers(m.relayUser)
+	servers, expires := l.srv.planes.TURN.ICEServers(relayUser(l.name, m.identity))
 	life := time.Until(expires)
 	m.renewICE = time.Now().Add(max(life*3/4, time.Second)) // at the latest: a restart needs some minutes of the old ones
 	l.alarm.set(m.renewICE)

@@ -18,6 +18,8 @@ func values() []value {
 		{"turnout_websockets", "Signaling WebSockets open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WebSockets) }},
 		{"turnout_joins_total", "Participants that joined a room.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Joins) }},
 		{"turnout_resumes_total", "Sessions that were resumed on another WebSocket.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Resumes) }},
+		{"turnout_visits", "Connections of y-websocket and Hocuspocus clients now that have documents of a room open.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Visits) }},
+		{"turnout_visits_total", "Connections of y-websocket and Hocuspocus clients that were let into a room.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Visited) }},
 		{"turnout_signaling_messages_total", "Signaling messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Messages) }},
 
 		{"turnout_whip_publishing", "WHIP sessions now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WHIP.Publishing) }},
