@@ -232,8 +232,8 @@ func hears(t *testing.T, p *Peer, now time.Time, w *porter, b []byte) *delivery.
 // listener counts what it is told.
 type listener struct{ nacked, lost int }
 
-func (l *listener) Nacked(uint16, *link.Outlet) { l.nacked++ }
-func (l *listener) PictureLost()                { l.lost++ }
+func (l *listener) Nacked(_ time.Time, seqs []uint16) { l.nacked += len(seqs) }
+func (l *listener) PictureLost()                      { l.lost++ }
 
 func TestOwnerIsToldHowPacketsArrive(t *testing.T) {
 	s, out, _, _ := ends(t, slotMedia())
