@@ -33,8 +33,8 @@ func (s *Server) certify() error {
 		}
 		s.cfg.Certificate = c
 	}
-	s.fingerprint = fingerprint("sha-256", s.cfg.Certificate.Certificate[0])
-	s.secure = []dtls.ServerOption{
+	s.id.fingerprint = fingerprint("sha-256", s.cfg.Certificate.Certificate[0])
+	s.id.options = []dtls.ServerOption{
 		dtls.WithCertificates(s.cfg.Certificate),
 		dtls.WithSRTPProtectionProfiles(srtpkeys.Profiles()...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
@@ -129,7 +129,7 @@ func (t *Transport) shake() {
 }
 
 func (t *Transport) handshake() (*dtls.Conn, error) {
-	options := slices.Concat(t.server.secure, []dtls.ServerOption{dtls.WithVerifyPeerCertificate(t.verify)})
+	options := slices.Concat(t.server.id.options, []dtls.ServerOption{dtls.WithVerifyPeerCertificate(t.verify)})
 	conn, err := dtls.ServerWithOptions(t.queue, nowhere, options...)
 	if err != nil {
 		return nil, err
