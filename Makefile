@@ -14,6 +14,7 @@ BENCH ?= .
 ARGS ?=
 stage := .ci/stage
 yjs := datachannel/yjs/testdata/oracle
+stock := signaling/testdata/stock
 
 web_sources := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'web/e2e/*' -not -name '*.go' 2>/dev/null)
 
@@ -64,7 +65,7 @@ help: ## this list
 # ---- parts of the above ----
 
 .PHONY: prepare
-prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(yjs)/node_modules/.package-lock.json $(LINT) $(PEBBLE)
+prepare: prepare-machine prepare-go web/node_modules/.package-lock.json $(yjs)/node_modules/.package-lock.json $(stock)/node_modules/.package-lock.json $(LINT) $(PEBBLE)
 
 .PHONY: prepare-machine
 prepare-machine:
@@ -86,7 +87,7 @@ check-web: web-build
 	@cd web && ../$(stage) "type check of the web packages" npm run --silent check
 
 .PHONY: test-go
-test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json
+test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json $(stock)/node_modules/.package-lock.json
 	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
 
 .PHONY: test-web
@@ -109,6 +110,12 @@ web/node_modules/.package-lock.json: web/package-lock.json
 $(yjs)/node_modules/.package-lock.json: $(yjs)/package-lock.json
 	@.ci/need-node
 	@$(stage) "install Yjs for the Go tests" npm ci --prefix $(yjs) --no-audit --no-fund --prefer-offline
+	@touch $@
+
+# The clients of y-websocket and Hocuspocus, which the Go tests of their doors use as they are.
+$(stock)/node_modules/.package-lock.json: $(stock)/package-lock.json
+	@.ci/need-node
+	@$(stage) "install y-websocket and Hocuspocus for the Go tests" npm ci --prefix $(stock) --no-audit --no-fund --prefer-offline
 	@touch $@
 
 $(LINT):

@@ -69,8 +69,8 @@ func or[T int | time.Duration | string](v *T, fallback T) {
 	}
 }
 
-// withDefaults fills in what is zero.
-func (c Config) withDefaults() Config {
+// WithDefaults fills in what is zero.
+func (c Config) WithDefaults() Config {
 	d := defaults()
 	for _, p := range []struct {
 		v        *int
@@ -108,7 +108,7 @@ const minQueueMessages = 1024
 
 // Validate says what is wrong with c and what to do about it.
 func (c Config) Validate() error {
-	c = c.withDefaults()
+	c = c.WithDefaults()
 	for name, v := range map[string]int{
 		"message_bytes": c.MessageBytes, "rate": c.Rate, "burst": c.Burst, "lossy_messages": c.LossyMessages,
 		"lossy_bytes": c.LossyBytes, "presence_bytes": c.PresenceBytes,

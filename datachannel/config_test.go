@@ -29,7 +29,7 @@ func TestDefaultsAreThoseOfTheTags(t *testing.T) {
 			t.Errorf("%s is %s by default, and its tag says %s", field.Name, got, want)
 		}
 	}
-	if (Config{}).withDefaults() != defaults() {
+	if (Config{}).WithDefaults() != defaults() {
 		t.Error("a limit has no default")
 	}
 }

@@ -62,7 +62,7 @@ func NewHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
 
 // newHub makes a hub whose loop does not run.
 func newHub(name string, cfg Config, log *slog.Logger, with Services) *Hub {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	return &Hub{
 		name: name, cfg: cfg, log: log.With("room", name), meter: newMeter(), box: newMailbox(), with: with,
 		stop: make(chan struct{}), done: make(chan struct{}),

@@ -75,17 +75,17 @@ type form struct {
 // maxForms bounds the kinds that are kept for one event.
 const maxForms = 8
 
-// Form returns the event in the form of a kind, which make makes if nobody has before.
-func (s *Shared) Form(kind string, make func() []byte) []byte {
+// Form returns the event in the form of a kind, which encode makes if nobody has before.
+func (s *Shared) Form(kind string, encode func() []byte) []byte {
 	if s == nil {
-		return make()
+		return encode()
 	}
 	for _, f := range s.forms {
 		if f.kind == kind {
 			return f.bytes
 		}
 	}
-	b := make()
+	b := encode()
 	if len(s.forms) < maxForms {
 		s.forms = append(s.forms, form{kind, b})
 	}

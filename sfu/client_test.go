@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
@@ -54,6 +55,7 @@ type client struct {
 	audio     chan received
 	video     chan received
 	reports   chan *rtcp.SenderReport
+	control   chan rtcp.Packet // all RTCP about what is received
 	rev       int
 
 	mu   sync.Mutex
@@ -108,7 +110,7 @@ func join(t *testing.T, r *sfu.Router, audio, video int, codecs ...string) *clie
 // joinOver is join with the network types of the client, nil for all.
 func joinOver(t *testing.T, r *sfu.Router, networks []webrtc.NetworkType, audio, video int, codecs []string) *client {
 	t.Helper()
-	c := &client{t: t, events: make(chan sfu.Event, 256), audio: make(chan received, 8192), video: make(chan received, 8192), reports: make(chan *rtcp.SenderReport, 64)}
+	c := &client{t: t, events: make(chan sfu.Event, 256), audio: make(chan received, 8192), video: make(chan received, 8192), reports: make(chan *rtcp.SenderReport, 64), control: make(chan rtcp.Packet, 64)}
 	var err error
 	if c.transport, err = r.NewTransport(t.Name(), func(e sfu.Event) { c.events <- e }); err != nil {
 		t.Fatal(err)
@@ -160,6 +162,10 @@ func (c *client) readReports(receiver *webrtc.RTPReceiver) {
 				default:
 				}
 			}
+			select {
+			case c.control <- p:
+			default:
+			}
 		}
 	}
 }
@@ -181,6 +187,11 @@ func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, c
 	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio); err != nil {
 		t.Fatal(err)
 	}
+	for _, uri := range carriedExtensions() {
+		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(m); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +206,11 @@ func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, c
 	if err := webrtc.ConfigureTWCCSender(m, i); err != nil {
 		t.Fatal(err)
 	}
+	reception, err := report.NewReceiverInterceptor(report.ReceiverInterval(100 * time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Add(reception)
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)
 	if networks != nil {

@@ -64,5 +64,14 @@ func contract() map[string]func(*testing.T) {
 		"TwoParticipantsExchangeMedia":                  testTwoParticipantsExchangeMedia,
 		"ClientConnectsOverTCP":                         testClientConnectsOverTCP,
 		"ClosedEngineRefusesTransports":                 testClosedEngineRefusesTransports,
+		"ReportsSayWhoseStreamAndWhen":                  testReportsSayWhoseStreamAndWhen,
+		"SoundAndPictureCanBePlayedInSync":              testSoundAndPictureCanBePlayedInSync,
+		"TransportWideNumbersRiseByOne":                 testTransportWideNumbersRiseByOne,
+		"WayToASubscriberIsMeasured":                    testWayToASubscriberIsMeasured,
+		"ReceiversTimeIsAnswered":                       testReceiversTimeIsAnswered,
+		"PublisherThatFallsSilentGetsItsLastReport":     testPublisherThatFallsSilentGetsItsLastReport,
+		"ExtensionsTravelWithTheirFrames":               testExtensionsTravelWithTheirFrames,
+		"StreamThatWasInactiveIsReceivedAgain":          testStreamThatWasInactiveIsReceivedAgain,
+		"RTCPGarbageIsDropped":                          testRTCPGarbageIsDropped,
 	}
 }

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// scratchExtra is what rewriting adds to a payload: a byte of picture id, two of RTX.
-	scratchExtra = 3
 	// smallRoom is how many transports of a room share a lane before the next ones get another: a packet then needs no second
 	// goroutine.
 	smallRoom = 8
@@ -31,7 +29,7 @@ type lane struct {
 	via     *link.Outlet // nil in tests without a network
 	out     forward.Out
 	in      forward.In // for packets that are sent again
-	scratch [link.MTU + scratchExtra]byte
+	scratch [link.MTU + forward.ScratchSize]byte
 	raw     [link.MTU]byte
 }
 

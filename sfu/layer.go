@@ -40,6 +40,7 @@ type layer struct {
 	source  *source // of the packet read last
 	filling *batch  // packets that are not handed on yet, nil for none
 	in      forward.In
+	reader  forward.Reader
 }
 
 // arrived is what is known of the packets of a stream so far.
@@ -130,7 +131,7 @@ func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
 	if clock := l.clock.Load(); clock != nil {
 		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
-	in.Key = len(in.Payload) > 0 && l.source.codec.KeyFrame(in.Payload)
+	l.reader.Read(in)
 	if l.ring != nil {
 		l.ring.Put(in.N, b.Data, b.Memory)
 		l.gop.packet(now, p, l.source, in, len(b.Data))
@@ -156,6 +157,7 @@ func (l *layer) known(now time.Time, payloadType uint8) bool {
 	}
 	l.carry(now) // what came before looks otherwise
 	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
+	l.reader = forward.NewReader(l.source.codec, l.stream.DescriptorID)
 	return true
 }
 

@@ -31,6 +31,7 @@ type negotiation struct {
 	sections     []negotiate.Section
 	slots        []*slot // in the order of their m-lines
 	slotsMade    int     // for ids
+	paired       assign.Counts
 	publications []*Publication
 	layers       []*layer
 }
@@ -173,9 +174,19 @@ func (t *Transport) addSlot(n link.Slot, sender link.Sender, rev int) {
 	}
 	s := newSlot(Slot{MID: n.MID, ID: n.ID, Kind: kind}, sender, rev, t.downlink)
 	t.slots = append(t.slots, s)
-	t.table.AddSlot(assign.Slot{ID: n.ID, Kind: assignKind(kind)})
+	t.table.AddSlot(assign.Slot{ID: n.ID, Kind: assignKind(kind), Pair: t.pair(kind)})
 	t.downlink.lane.Do(func() { t.downlink.slots = append(t.downlink.slots, s) })
 	sender.Listen(s)
+}
+
+// pair counts the slots of a kind: answers put the first of each kind into one stream, then the second, and so on (RFC 8830).
+func (t *Transport) pair(k Kind) int {
+	if k == Audio {
+		t.paired.Audio++
+		return t.paired.Audio
+	}
+	t.paired.Video++
+	return t.paired.Video
 }
 
 // apply takes over the sections of an answered offer: slots that were stopped are gone, the others are in their order.

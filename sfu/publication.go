@@ -106,9 +106,9 @@ func (p *Publication) requestKeyFrame() {
 // observe counts a packet for the choice of the layer that is forwarded, and returns whether l is that layer.
 func (p *Publication) observe(now time.Time, l *layer, bytes int) bool {
 	p.mu.Lock()
-	best := p.choice.Observe(now, l.id, bytes)
+	ranking := p.choice.Observe(now, l.id, bytes)
 	p.mu.Unlock()
-	if best != l.id {
+	if ranking.For(forward.Top) != l.id {
 		return false
 	}
 	if p.current.Load() != l {

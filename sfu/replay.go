@@ -15,6 +15,7 @@ const catchUpIn = 500 * time.Millisecond
 type replay struct {
 	layer   *layer
 	source  *source
+	reader  forward.Reader
 	next    uint64 // the packet to be sent next
 	newest  uint64 // the newest that there is
 	bucket  pace.Bucket
@@ -42,7 +43,7 @@ func (s *slot) catchUp(now time.Time, p *Publication) bool {
 	if age := now.Sub(run.at); age > 0 { // twice as fast as it comes at least
 		rate = max(rate, int(2*float64(run.bytes)/max(age, catchUpIn/10).Seconds()))
 	}
-	s.replay = &replay{layer: l, source: run.source, next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
+	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(run.source.codec, l.stream.DescriptorID), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
 	s.count.replays.Add(1)
 	s.downlink.lane.now(now)
 	if _, more := s.replayOn(now); more {
@@ -78,8 +79,8 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 func (s *slot) again(now time.Time, r *replay) bool {
 	w := s.downlink.lane
 	in := &w.in
-	in.N, in.Newer, in.Skip, in.Spatial = r.next, true, false, 0
-	in.Key = len(in.Payload) > 0 && r.source.codec.KeyFrame(in.Payload)
+	in.N, in.Newer = r.next, true
+	r.reader.Read(in)
 	if clock := r.layer.clock.Load(); clock != nil {
 		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
 	}
@@ -94,7 +95,7 @@ func (s *slot) again(now time.Time, r *replay) bool {
 		s.count.bytesOut.Add(uint64(len(w.out.Payload) + headerBytes))
 	case forward.NoKey, forward.NotShown:
 		return false
-	case forward.Late, forward.Padding:
+	case forward.Late, forward.Padding, forward.AboveLayer:
 	}
 	return true
 }

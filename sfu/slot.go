@@ -178,7 +178,7 @@ func (s *slot) refuse(l *layer, v forward.Verdict) {
 		s.count.drop(dropLate)
 	case forward.Padding:
 		s.count.drop(dropPadding)
-	case forward.Send, forward.NotShown: // NotShown: another layer of the same publication
+	case forward.Send, forward.NotShown, forward.AboveLayer: // NotShown: another layer of the same publication
 	}
 }
 

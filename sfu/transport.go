@@ -85,7 +85,7 @@ func (t *Transport) AddCandidate(c Candidate) { t.call(func() { t.addCandidate(c
 func (t *Transport) Subscribe(p *Publication) {
 	t.call(func() {
 		if p.watch(t) {
-			t.table.Subscribe(p, assignKind(p.kind))
+			t.table.Subscribe(p, assignKind(p.kind), p.publisher)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
 	"github.com/turnout-rtc/turnout/signaling/session"
+	"github.com/turnout-rtc/turnout/signaling/visit"
 	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
@@ -37,7 +38,8 @@ type Config struct {
 	AudioSlots      int           `yaml:"audio_slots" default:"3" help:"Audio slots of the first offer."`
 	VideoSlots      int           `yaml:"video_slots" default:"6" help:"Video slots of the first offer."`
 
-	WHIP whip.Config `yaml:"whip" embed:"" prefix:"whip-"`
+	Visits visit.Config `yaml:"visits" embed:"" prefix:"visits-"`
+	WHIP   whip.Config  `yaml:"whip" embed:"" prefix:"whip-"`
 }
 
 // withDefaults sets what is zero.
@@ -64,7 +66,7 @@ func (c Config) withDefaults() Config {
 			*d.field = d.value
 		}
 	}
-	c.WHIP = c.WHIP.WithDefaults()
+	c.Visits, c.WHIP = c.Visits.WithDefaults(), c.WHIP.WithDefaults()
 	if c.Duplicate == "" {
 		c.Duplicate = string(room.Replace)
 	}
@@ -101,6 +103,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("signaling.%s: %d is too small", l.name, l.value)
 		}
 	}
+	if err := c.Visits.Validate(); err != nil {
+		return err
+	}
 	if err := c.WHIP.Validate(); err != nil {
 		return fmt.Errorf("signaling.%w", err)
 	}
@@ -128,9 +133,10 @@ func (c Config) door() ws.Config {
 
 // Stats of a server.
 type Stats struct {
-	Rooms, Participants, Sessions, WebSockets int64 // now
+	Rooms, Participants, Sessions, WebSockets, Visits int64 // now
 
 	Joins, Resumes uint64
+	Visited        uint64            // connections of y-websocket and Hocuspocus clients that were let in
 	Refused        map[string]uint64 // joins refused, by error code
 	Errors         map[string]uint64 // error replies, by error code
 	Closed         map[string]uint64 // WebSockets closed, by close code; "peer" and "lost" if not by us

@@ -12,6 +12,8 @@ import (
 type counters struct {
 	joins, resumes, messages atomic.Uint64
 	rooms, participants      atomic.Int64
+	visits                   atomic.Int64
+	visited                  atomic.Uint64
 	data                     dataStats
 	refused, errors, closed  labelled
 }

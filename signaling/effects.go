@@ -33,8 +33,7 @@ func (l *loop) carryOut(out []room.Effect, by *enter) {
 		case room.Close:
 			l.remove(e)
 		case room.Empty:
-			l.emptyAt = time.Now().Add(l.srv.cfg.EmptyTimeout)
-			l.alarm.set(l.emptyAt)
+			l.empty()
 		case room.Ended:
 			l.over = true
 		default:
@@ -74,6 +73,9 @@ func (l *loop) remove(e room.Close) {
 	delete(l.members, e.SID)
 	l.dropTransport(m)
 	m.data.Leave()
+	if e.Say.Reason == protocol.Kicked {
+		l.turnOut(m.identity)
+	}
 	m.session.end(e.Say, l.doing.re)
 	l.srv.sessions.remove(m.session.id)
 	l.srv.count.participants.Add(-1)

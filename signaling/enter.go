@@ -130,6 +130,11 @@ func (g guest) verify(signed string) (auth.Token, error) {
 func (l *loop) admit(m enter) (answered bool, err error) {
 	outcome := make(chan error, 1)
 	m.outcome = outcome
+	return l.ask(m, outcome)
+}
+
+// ask hands over a message that is answered, and waits for the answer. answered is false if the room is over.
+func (l *loop) ask(m message, outcome <-chan error) (answered bool, err error) {
 	if !l.post(m) {
 		return false, nil
 	}

@@ -29,6 +29,7 @@ type loop struct {
 	// Owned by run.
 	state     *room.State
 	members   map[room.SID]*member
+	visitors  map[*visitor]struct{}
 	published map[room.PublicationID]publication
 	full      []room.SID // sessions that took no more
 	doing     doing
@@ -39,6 +40,7 @@ type loop struct {
 
 // member is what the loop holds of a participant. Its media, data and membership are separate handles.
 type member struct {
+	identity  string
 	session   *liveSession
 	transport *sfu.Transport // nil: none yet
 	number    int            // of the transport
@@ -80,7 +82,7 @@ func newLoop(srv *Server, name string) *loop {
 		router: srv.planes.Media.NewRouter(name), hub: datachannel.NewHub(name, srv.planes.Data, log, datachannel.Services{Store: srv.planes.Documents}),
 		mailbox: make(chan message, mailboxSize), done: make(chan struct{}),
 		state:   room.New(srv.cfg.room()),
-		members: map[room.SID]*member{}, published: map[room.PublicationID]publication{},
+		members: map[room.SID]*member{}, visitors: map[*visitor]struct{}{}, published: map[room.PublicationID]publication{},
 		alarm: newAlarm(),
 	}
 	l.emptyAt = time.Now().Add(srv.cfg.EmptyTimeout)
@@ -109,6 +111,7 @@ func (l *loop) run() {
 		}
 	}
 	l.srv.rooms.end(l)
+	l.endVisits()
 	close(l.done) // first: who waits to post lets go, and the planes' goroutines can end
 	l.discard()
 	l.srv.count.data.retire(l.hub.Stats())

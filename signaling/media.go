@@ -168,11 +168,23 @@ func (l *loop) stateChanged(sid room.SID, m *member, s sfu.State) {
 		l.alarm.set(m.restartUntil)
 	case sfu.StateConnected:
 		m.restartUntil, m.connectUntil = time.Time{}, time.Time{}
-	case sfu.StateClosed: // by the client, or DTLS failed: others have a WebSocket to say what they want
-		if m.connect > 0 {
-			l.expel(sid, protocol.Left, "the client has closed the connection")
-		}
-	case sfu.StateNew, sfu.StateConnecting, sfu.StateDisconnected: // may come back by itself
+	case sfu.StateNew, sfu.StateConnecting, sfu.StateDisconnected, sfu.StateClosed: // may come back by itself, or was our doing
+	}
+	if m.connect > 0 {
+		l.presentByMedia(sid, s)
+	}
+}
+
+// presentByMedia is for who has no WebSocket: what becomes of the media connection is all that is known of the client.
+func (l *loop) presentByMedia(sid room.SID, s sfu.State) {
+	switch s {
+	case sfu.StateConnected:
+		l.apply(room.Attach{SID: sid}, 0)
+	case sfu.StateDisconnected, sfu.StateFailed:
+		l.apply(room.Detach{SID: sid}, 0)
+	case sfu.StateClosed: // by the client, or DTLS failed
+		l.expel(sid, protocol.Left, "the client has closed the connection")
+	case sfu.StateNew, sfu.StateConnecting:
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/room"
+	"github.com/turnout-rtc/turnout/signaling/visit"
 )
 
 func (m enter) handle(l *loop) {
@@ -28,8 +29,8 @@ func (m enter) handle(l *loop) {
 // welcome makes the handles of a new participant and tells it.
 func (l *loop) welcome(e room.Welcome, by *enter) {
 	g := by.token.Grants
-	m := &member{session: by.session, connect: by.connect, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
-	m.data = l.hub.Join(e.Self.Identity, datachannel.Grants{Publish: g.Data, Subscribe: g.Subscribe, Topics: g.Topics})
+	m := &member{identity: e.Self.Identity, session: by.session, connect: by.connect, wires: map[*sfu.DataChannel]*datachannel.Wire{}}
+	m.data = l.hub.Join(e.Self.Identity, visit.Grants(g))
 	m.session.data = m.data
 	l.members[e.SID] = m
 	if m.connect > 0 {

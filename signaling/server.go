@@ -39,12 +39,13 @@ type Server struct {
 	version string
 	log     *slog.Logger
 
-	door     *ws.Door
-	whip     *whip.Door
-	rooms    rooms
-	sessions sessions
-	count    counters
-	draining atomic.Bool
+	door      *ws.Door
+	documents documentDoors
+	whip      *whip.Door
+	rooms     rooms
+	sessions  sessions
+	count     counters
+	draining  atomic.Bool
 }
 
 // New makes a server that is ready to be registered. version is what clients are told.
@@ -60,21 +61,27 @@ func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, 
 	s := &Server{cfg: cfg, keys: keys, planes: planes, version: version, log: log}
 	s.sessions = sessions{max: cfg.MaxSessions, byID: map[string]inRoom{}}
 	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
+	s.openDocumentDoors()
 	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
 	s.whip = whip.NewDoor(cfg.WHIP, doorway{srv: s})
 	return s, nil
 }
 
-// Register adds /ws and /api/session (docs/reference/signaling.md), /whip and /whep (docs/reference/whip.md).
+// Register adds /ws and /api/session (docs/reference/signaling.md), /whip and /whep (docs/reference/whip.md), and the doors of
+// docs/reference/documents.md.
 func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle("GET /ws", s.door)
+	mux.Handle("GET /y/{room}/{doc...}", s.yDoor())
+	mux.Handle("GET /hocuspocus/{room}", s.hocuspocusDoor())
 	mux.Handle("POST /api/session", s.door.SetCookie(func(signed string) (time.Time, error) {
-		t, err := s.keys.Verify(time.Now(), signed)
+		t, err := s.verify(signed)
 		return t.Expires, err
 	}))
 	mux.Handle("DELETE /api/session", s.door.ClearCookie())
 	s.whip.Register(mux)
 }
+
+func (s *Server) verify(signed string) (auth.Token, error) { return s.keys.Verify(time.Now(), signed) }
 
 // Drain refuses new participants, tells the present ones that the server stops, waits until they have left or ctx is done,
 // and then says goodbye to the rest.
@@ -92,6 +99,7 @@ func (s *Server) Drain(ctx context.Context) {
 		l.post(stop{})
 	}
 	s.rooms.running.Wait()
+	s.documents.close()
 	s.door.Close()
 	s.whip.Close()
 }
@@ -102,7 +110,8 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Stats are counters since the start, safe to read at any time.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len()),
+		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len() + s.documents.len()),
+		Visits: s.count.visits.Load(), Visited: s.count.visited.Load(),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),
 		WHIP: s.whip.Stats(),
@@ -117,6 +126,7 @@ func (s *Server) Close() {
 		l.post(stop{})
 	}
 	s.rooms.running.Wait()
+	s.documents.close()
 	s.door.Close()
 	s.whip.Close()
 }

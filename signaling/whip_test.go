@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -360,17 +363,11 @@ func TestASecondPOSTOfAnIdentityFollowsThePolicy(t *testing.T) {
 func TestAWHIPSessionEndsWithItsParticipant(t *testing.T) {
 	h := open(t)
 	boss := h.join(token(t, "boss", admin))
-	for name, end := range map[string]func(){
-		"kick":    func() { boss.ask(protocol.Kick{Identity: "obs"}) },
-		"endRoom": func() { boss.ask(protocol.EndRoom{}) },
-	} {
-		if name == "endRoom" {
-			boss = h.join(token(t, "boss", admin))
-		}
+	for _, end := range []protocol.ClientMessage{protocol.Kick{Identity: "obs"}, protocol.EndRoom{}} {
 		location := h.post("/whip/room", token(t, "obs"), sends()).Header.Get("Location")
-		end()
-		eventually(t, name+" ends it", func() bool { return h.server.Stats().WHIP.Publishing == 0 })
-		h.do(asking{method: http.MethodPatch, path: location}).want(t, name, 404, protocol.SessionGone)
+		boss.ask(end)
+		eventually(t, "it ends", func() bool { return h.server.Stats().WHIP.Publishing == 0 })
+		h.do(asking{method: http.MethodPatch, path: location}).want(t, fmt.Sprintf("%T", end), 404, protocol.SessionGone)
 	}
 }
 
@@ -419,4 +416,67 @@ func TestADrainingServerTakesNoWHIP(t *testing.T) {
 	}
 	<-drained // the last one has left
 	cancel()
+}
+
+// TestWHIPSessionsComeAndGoAtOnce has many clients do everything at the same time, with identities that they share. Every
+// answer is one that the page lists, and nothing is left behind.
+func TestWHIPSessionsComeAndGoAtOnce(t *testing.T) {
+	h := open(t, func(c *signaling.Config) { c.WHIP.Rate = 100_000; c.WHIP.MaxSessions = 5 })
+	boss := h.join(token(t, "boss", admin))
+	tokens := []string{token(t, "a"), token(t, "b"), token(t, "c"), token(t, "d")}
+	var clients sync.WaitGroup
+	for seed := range uint64(6) {
+		clients.Go(func() {
+			r := rand.New(rand.NewPCG(seed, 2))
+			at, tag := "", "*"
+			for n := range 60 {
+				var a answer
+				switch do := r.IntN(10); {
+				case at == "" || do == 0:
+					path, body := "/whip/room", sends()
+					if r.IntN(3) == 0 {
+						path, body = "/whep/room/a", receives()
+					}
+					a = h.do(asking{method: http.MethodPost, path: path, token: tokens[r.IntN(len(tokens))], body: body})
+					if a.StatusCode == http.StatusCreated {
+						at, tag = a.Header.Get("Location"), a.Header.Get("ETag")
+					}
+				case do < 4:
+					fresh := fmt.Sprintf("a=ice-ufrag:u%d%03d\r\na=ice-pwd:ABCDEFGHIJKLMNOPQRSTUVWX\r\n", seed, n)
+					a = h.do(asking{method: http.MethodPatch, path: at, body: fresh, header: map[string]string{"If-Match": "*"}})
+					if a.StatusCode == http.StatusOK {
+						tag = a.Header.Get("ETag")
+					}
+				case do < 6:
+					a = h.do(asking{method: http.MethodPatch, path: at, body: "a=candidate:1\r\n", header: map[string]string{"If-Match": tag}})
+				default:
+					a = h.do(asking{method: http.MethodDelete, path: at})
+					at = ""
+				}
+				if !slices.Contains([]int{200, 201, 204, 404, 409, 412, 503}, a.StatusCode) {
+					t.Errorf("%d %s", a.StatusCode, a.text)
+				}
+			}
+			if at != "" {
+				h.do(asking{method: http.MethodDelete, path: at})
+			}
+		})
+	}
+	kicking := make(chan struct{})
+	go func() {
+		defer close(kicking)
+		for i := range 20 {
+			boss.ask(protocol.Kick{Identity: string("abcd"[i%4])})
+			_, _ = await[protocol.ServerMessage](boss)
+		}
+	}()
+	clients.Wait()
+	<-kicking
+	for _, identity := range []string{"a", "b", "c", "d"} { // whose DELETE was another's session's
+		boss.ask(protocol.Kick{Identity: identity})
+	}
+	eventually(t, "all have left", func() bool {
+		s := h.server.Stats()
+		return s.WHIP.Publishing == 0 && s.WHIP.Playing == 0 && s.Participants == 1 && s.Sessions == 1
+	})
 }

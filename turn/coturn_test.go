@@ -85,6 +85,8 @@ func testCoturnClientLosesNothing(t *testing.T, cfg Config) {
 		{"channels over TCP", kindTCP, 40, []string{"-c", "-t", "-e", "127.0.0.1"}, nil},
 		{"send indications over TCP", kindTCP, 40, []string{"-c", "-t", "-s", "-e", "127.0.0.1"}, nil},
 		{"channels over TLS", kindTLS, 40, []string{"-c", "-t", "-S", "-e", "127.0.0.1"}, nil},
+		{"send indications over TLS", kindTLS, 40, []string{"-c", "-t", "-S", "-s", "-e", "127.0.0.1"}, nil},
+		{"client to client over TLS", kindTLS, 40, []string{"-c", "-t", "-S", "-y"}, nil},
 		{"client to client", kindUDP, 40, []string{"-c", "-y"}, nil},
 		{"with even ports and RTCP", kindUDP, 40, []string{"-e", "127.0.0.1"}, nil},
 		{"many clients", kindUDP, 1200, []string{"-c", "-e", "127.0.0.1", "-m", "30", "-n", "40", "-z", "15", "-l", "1000"}, nil},
@@ -109,6 +111,7 @@ func TestCoturnClientIsRefused(t *testing.T) {
 	closed.Relay.Allow = nil
 	strict, open := start(t, closed), start(t, loopback())
 	peer := echoPair(t)
+	expired, password := open.settings.Load().keys.Mint("alice", time.Now().Add(-time.Minute))
 	type run struct {
 		name, want, kind string
 		server           *Server
@@ -117,12 +120,22 @@ func TestCoturnClientIsRefused(t *testing.T) {
 	}
 	runs := []run{
 		{"wrong secret", "Cannot complete Allocation", kindUDP, open, []string{"-W", "WRONG", "-c", "-e", "127.0.0.1"}, nil},
+		{"expired secret", "Cannot complete Allocation", kindUDP, open, []string{"-u", expired, "-w", password, "-c", "-e", "127.0.0.1"}, nil},
 		{"TCP allocation", "error 442", kindTCP, open, []string{"-W", "north", "-T"}, nil},
 	}
-	for _, a := range []string{"127.0.0.1", "0.0.0.0", "10.0.0.1", "100.100.100.200", "169.254.169.254", "192.168.1.1", "224.0.0.1"} {
+	for _, a := range []string{
+		"0.0.0.0", "10.0.0.1", "100.100.100.200", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.0.2.1", "192.88.99.1",
+		"192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+	} {
 		runs = append(runs,
 			run{"permission for " + a, "error 403", kindUDP, strict, []string{"-W", "north", "-c", "-s", "-e", a}, nil},
 			run{"channel to " + a, "error 403", kindUDP, strict, []string{"-W", "north", "-c", "-e", a}, nil})
+	}
+	for _, a := range []string{
+		"::", "::1", "fc00::1", "fe80::1", "fec0::1", "ff02::1", "2001:db8::1", "100::1",
+		"64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::1", "2001:0:1:2:3:4:80ff:fffe", "::7f00:1",
+	} {
+		runs = append(runs, run{"IPv6 channel to " + a, "error 403", kindUDP, strict, []string{"-W", "north", "-x", "-c", "-e", a}, nil})
 	}
 	for i, r := range runs {
 		args := append([]string{"-u", "alice", "-p", portOf(t, r.server, r.kind), "-r", peer, "-n", "2"}, r.args...)

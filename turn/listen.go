@@ -24,7 +24,7 @@ func (s *Server) openUDP(host netip.AddrPort) error {
 	for try := 0; ; try++ {
 		opened, port, err := s.bindAll(host)
 		if err == nil {
-			s.listens(listening{kind: kindUDP, at: netip.AddrPortFrom(host.Addr(), port)})
+			s.listenAt(listening{kind: kindUDP, at: netip.AddrPortFrom(host.Addr(), port)})
 			return s.addAll(opened)
 		}
 		closeAll(opened)
@@ -106,10 +106,7 @@ func (s *Server) addAll(conns []*net.UDPConn) error {
 // followUDP opens sockets for addresses that are new and closes those of addresses that are gone.
 func (s *Server) followUDP() error {
 	var errs []error
-	s.mu.Lock()
-	all := slices.Clone(s.listening)
-	s.mu.Unlock()
-	for _, l := range all {
+	for _, l := range s.listens() {
 		if l.kind == kindUDP && !l.shared && l.at.Addr().IsUnspecified() {
 			errs = append(errs, s.follow(l.at))
 		}
@@ -170,12 +167,12 @@ func (s *Server) openStream(host netip.AddrPort, kind string, config *tls.Config
 		return err
 	}
 	w := &listener{Listener: l, srv: s, tls: config}
-	s.listens(listening{kind: kind, at: netip.AddrPortFrom(host.Addr(), addrPort(l.Addr()).Port()), listener: w})
+	s.listenAt(listening{kind: kind, at: netip.AddrPortFrom(host.Addr(), addrPort(l.Addr()).Port()), listener: w})
 	s.running.Go(w.serve)
 	return nil
 }
 
-func (s *Server) listens(l listening) {
+func (s *Server) listenAt(l listening) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listening = append(s.listening, l)

@@ -149,7 +149,7 @@ func (s *Server) open(cfg *settings) error {
 		switch {
 		case err != nil:
 		case s.shared[l.kind]:
-			s.listens(listening{kind: l.kind, at: host, shared: true})
+			s.listenAt(listening{kind: l.kind, at: host, shared: true})
 		default:
 			err = l.open(host)
 		}
@@ -228,6 +228,7 @@ func (s *Server) forget(r *relay) {
 	s.relayMu.Unlock()
 	s.holdings.release(r.user, r.client.Addr())
 	s.count.allocations.Add(-1)
+	s.count.allocationTime.Add(int64(time.Since(r.created)))
 }
 
 // Stats are counters since the start, safe to read at any time.
@@ -236,6 +237,7 @@ func (s *Server) Stats() Stats {
 	st.RelayPortsFree = s.ports.free()
 	for _, r := range s.allRelays() {
 		st.AllocationsBy[r.sock.kind]++
+		st.AllocationsOf[family(r.relayed.Addr())]++
 	}
 	return st
 }

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"bytes"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -59,6 +60,44 @@ func testRelaysOverIPv6(t *testing.T, cfg Config) {
 	}
 	if u := s.Advertised()[0]; !strings.HasPrefix(u, "stun:[::1]:") {
 		t.Errorf("advertised %s", u)
+	}
+}
+
+// A client has a relay of the family that it asks for (RFC 8656 §7.1), whichever family it came in by.
+func TestRelaysOfBothFamilies(t *testing.T) { planes(t, testRelaysOfBothFamilies) }
+
+func testRelaysOfBothFamilies(t *testing.T, cfg Config) {
+	cfg.Relay.Allow = []string{"127.0.0.0/8", "::1"}
+	for _, c := range []struct {
+		listen, peer, family string
+		attr                 attr
+	}{
+		{"127.0.0.1:0", "[::1]:0", familyIPv6, attr{stun.AttrRequestedAddressFamily, []byte{2, 0, 0, 0}}},
+		{"[::1]:0", "127.0.0.1:0", familyIPv4, attr{stun.AttrRequestedAddressFamily, []byte{1, 0, 0, 0}}},
+		{"[::1]:0", "[::1]:0", familyIPv6, attr{stun.AttrSoftware, nil}},         // its own when it does not ask
+		{"127.0.0.1:0", "127.0.0.1:0", familyIPv4, attr{stun.AttrSoftware, nil}}, // likewise
+	} {
+		cfg.UDP, cfg.TCP = c.listen, ""
+		s := start(t, cfg)
+		// The routes of the test machine do not matter.
+		s.network.Store(&network{own: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")}})
+		s.renewPolicy()
+		client := newRaw(t, s, "udp", "alice")
+		relayed := client.mustAllocate(c.attr)
+		if family(relayed.Addr()) != c.family || s.Stats().AllocationsOf[c.family] != 1 {
+			t.Errorf("asked for %s at %s: a relay at %v, %v counted", c.family, c.listen, relayed, s.Stats().AllocationsOf)
+			continue
+		}
+		peer := echo(t, c.peer)
+		if m := client.request(stun.MethodChannelBind, channel(0x4000), toPeer(addrPort(peer.LocalAddr()))); code(m) != 0 {
+			t.Fatal(m)
+		}
+		client.send([]byte{0x40, 0, 0, 4, 1, 2, 3, 4})
+		buf := make([]byte, 100)
+		_ = client.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if n, err := client.conn.Read(buf); err != nil || !bytes.Equal(buf[:n], []byte{0x40, 0, 0, 4, 1, 2, 3, 4}) {
+			t.Errorf("%s at %s: %x, %v", c.family, c.listen, buf[:n], err)
+		}
 	}
 }
 

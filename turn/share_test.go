@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/pion/stun/v4"
 
@@ -59,9 +60,8 @@ func TestOnePortForTurnAndMedia(t *testing.T) {
 	}
 	port := addrPort(conn.LocalAddr())
 	cfg := loopback()
-	cfg.UDP, cfg.TCP, cfg.Relay.Allow = "", "", nil
-	cfg.URLs = []string{"turn:" + port.String() + "?transport=udp"}
-	s, err := New(cfg, []netip.AddrPort{port}, nil)
+	cfg.UDP, cfg.TCP, cfg.Relay.Allow = port.String(), "127.0.0.1:443", nil
+	s, err := New(cfg, []netip.AddrPort{port}, nil, WithSharedUDP(), WithSharedTCP())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,13 @@ func TestOnePortForTurnAndMedia(t *testing.T) {
 	shared := share(t, conn)
 	if err := s.AdoptPacketConn(shared); err != nil {
 		t.Fatal(err)
+	}
+	servers, _ := s.Credentials("alice", time.Hour)
+	if want := "turn:" + port.String() + "?transport=udp"; servers[len(servers)-1].URLs[0] != want {
+		t.Errorf("credentials for %v, want %s", servers, want)
+	}
+	if servers, _ := s.ICEServers("alice"); len(servers) != 1 || len(servers[0].URLs) != 1 || servers[0].URLs[0] != "turn:127.0.0.1:443?transport=tcp" {
+		t.Errorf("a participant gets %v: media's own port must not be among it", servers)
 	}
 	media := string([]byte{0x80, 96, 0, 1}) + "a media packet"
 	roundTrip(t, allocate(t, dial(t, s, "udp", "alice")), net.UDPAddrFromAddrPort(port), media)

@@ -1,7 +1,9 @@
 package turn
 
 import (
+	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/turnout-rtc/turnout/turn/policy"
 )
@@ -11,6 +13,8 @@ type Stats struct {
 	Allocations      int64 // now
 	AllocationsTotal uint64
 	AllocationsBy    map[string]int64  // now, by the client's transport: udp, tcp, tls
+	AllocationsOf    map[string]int64  // now, by the family of the relayed address: ipv4, ipv6
+	AllocationTime   time.Duration     // that the allocations lived which have ended
 	Connections      int64             // TCP and TLS connections now
 	AuthFailed       uint64            // the sum of Auth but for ok
 	Auth             map[string]uint64 // requests with credentials, by result
@@ -88,6 +92,7 @@ var verdictLabels = [verdicts]string{"ok", "wrong_password", "malformed", "expir
 type counters struct {
 	allocations      atomic.Int64
 	allocationsTotal atomic.Uint64
+	allocationTime   atomic.Int64 // nanoseconds
 	connections      atomic.Int64
 	auth             [verdicts]atomic.Uint64
 	denied           [16]atomic.Uint64 // by policy.Reason
@@ -95,6 +100,19 @@ type counters struct {
 	dropped          [drops]atomic.Uint64
 	handshakes       [2]atomic.Uint64 // ok, failed
 	up, down         traffic
+}
+
+// Families of addresses, as they appear in Stats.
+const (
+	familyIPv4 = "ipv4"
+	familyIPv6 = "ipv6"
+)
+
+func family(a netip.Addr) string {
+	if a.Is6() {
+		return familyIPv6
+	}
+	return familyIPv4
 }
 
 type traffic struct{ packets, bytes atomic.Uint64 }
@@ -122,6 +140,8 @@ func (c *counters) stats() Stats {
 		AllocationsTotal: c.allocationsTotal.Load(),
 		Connections:      c.connections.Load(),
 		AllocationsBy:    map[string]int64{kindUDP: 0, kindTCP: 0, kindTLS: 0},
+		AllocationsOf:    map[string]int64{familyIPv4: 0, familyIPv6: 0},
+		AllocationTime:   time.Duration(c.allocationTime.Load()),
 		Auth:             map[string]uint64{},
 		Denied:           map[string]uint64{},
 		Refused:          map[string]uint64{},

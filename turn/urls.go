@@ -8,16 +8,24 @@ import (
 	"time"
 )
 
-// ICEServers mints credentials for a user that are valid for the configured time: one entry for STUN, one for TURN.
+// ICEServers mints credentials for a participant that are valid for the configured time: one entry for STUN, one for TURN.
+// A UDP port that is media's too is left out: Chromium takes whatever comes from the address of a STUN or TURN server for
+// an answer of that server, so it would never see media from there. Who reaches the port needs no relay to it.
 func (s *Server) ICEServers(user string) (servers []ICEServer, expires time.Time) {
-	return s.Credentials(user, s.settings.Load().TTL)
+	mine := slices.DeleteFunc(s.listens(), func(l listening) bool { return l.shared && l.kind == kindUDP })
+	return s.mint(user, s.settings.Load().TTL, mine)
 }
 
-// Credentials is ICEServers for another life time, which is cut to what the server accepts: 1 s to 48 h.
+// Credentials is for who has nothing to do with media: every address, and a life time, which is cut to what the server
+// accepts: 1 s to 48 h.
 func (s *Server) Credentials(user string, ttl time.Duration) (servers []ICEServer, expires time.Time) {
+	return s.mint(user, ttl, s.listens())
+}
+
+func (s *Server) mint(user string, ttl time.Duration, at []listening) (servers []ICEServer, expires time.Time) {
 	cfg := s.settings.Load()
 	expires = time.Now().Add(min(max(ttl, time.Second), longestTTL)).Truncate(time.Second)
-	stun, turn := s.urls(cfg)
+	stun, turn := s.urls(cfg, at)
 	if len(stun) > 0 {
 		servers = append(servers, ICEServer{URLs: stun})
 	}
@@ -30,18 +38,21 @@ func (s *Server) Credentials(user string, ttl time.Duration) (servers []ICEServe
 
 // Advertised lists the URLs under which the server can be reached.
 func (s *Server) Advertised() []string {
-	stun, turn := s.urls(s.settings.Load())
+	stun, turn := s.urls(s.settings.Load(), s.listens())
 	return append(stun, turn...)
 }
 
-func (s *Server) urls(cfg *settings) (stun, turn []string) {
+func (s *Server) listens() []listening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.listening)
+}
+
+func (s *Server) urls(cfg *settings, at []listening) (stun, turn []string) {
 	if !cfg.Enabled {
 		return nil, nil
 	}
-	s.mu.Lock()
-	all := slices.Clone(s.listening)
-	s.mu.Unlock()
-	for _, l := range all {
+	for _, l := range at {
 		for _, host := range s.hosts(cfg, l) {
 			switch l.kind {
 			case kindUDP:

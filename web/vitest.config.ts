@@ -8,6 +8,10 @@ export default defineConfig({
     projects: [
       { test: { name: 'client', root: 'client', testTimeout, include: ['test/**/*.test.ts'] } },
       {
+        ssr: { resolve: { conditions: ['turnout-source', 'module', 'node', 'development|production'] } },
+        test: { name: 'yjs', root: 'yjs', testTimeout, include: ['test/**/*.test.ts'] },
+      },
+      {
         resolve: { conditions: ['turnout-source'] },
         test: { name: 'app', root: 'app', testTimeout, include: ['test/**/*.test.ts', 'test/**/*.test.tsx'], environment: 'happy-dom' },
       },

@@ -64,7 +64,7 @@ var shells = []string{"net", "net/http", "os", "os/exec", "context", "sync", "sy
 
 // cores are the packages of pure decisions, as far as they exist.
 var cores = []string{
-	"signaling/protocol", "signaling/room", "signaling/auth", "datachannel/frame", "datachannel/outbox", "datachannel/presence",
+	"signaling/protocol", "signaling/room", "signaling/auth", "signaling/whip/sdp", "signaling/whip/follow", "datachannel/frame", "datachannel/outbox", "datachannel/presence",
 	"datachannel/inbox", "datachannel/log", "datachannel/yjs", "turn/credential", "turn/policy", "turn/quota", "turn/demux", "turn/frame",
 	"sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/pace", "sfu/codec", "sfu/assign", "sfu/keyframe", "sfu/receive", "sfu/report",
 	"sfu/rtcp", "sfu/delivery",

@@ -3,6 +3,9 @@
 // Its nouns: a Slot is an m-line that can show one subscription of its kind. A subscription is known by a key of the
 // caller's. Subscriptions take free slots in the order in which they came; a slot once taken is kept until its subscription
 // ends. What finds no slot waits, and Wanted says how many slots would do.
+//
+// An audio and a video slot may be a pair, which the client plays in sync: sound and picture of one publisher get a pair if
+// there is one free, and those of two avoid one, for the quicker would wait for the slower.
 package assign
 
 // Kind of media; slots of one kind do not show the other.
@@ -18,6 +21,7 @@ const (
 type Slot struct {
 	ID   string
 	Kind Kind
+	Pair int // the same for an audio and a video slot that are played in sync; 0 for none
 }
 
 // Counts of slots by kind.
@@ -47,6 +51,7 @@ type place[K comparable] struct {
 type subscription[K comparable] struct {
 	key  K
 	kind Kind
+	from any    // who publishes it, nil for nobody in particular
 	slot string // "" while it waits
 }
 
@@ -70,12 +75,13 @@ func (t *Table[K]) RemoveSlot(id string) {
 	}
 }
 
-// Subscribe adds a subscription, unless it is there. It says whether it was added.
-func (t *Table[K]) Subscribe(key K, kind Kind) bool {
+// Subscribe adds a subscription, unless it is there. It says whether it was added. from is who publishes it: what has the same
+// goes together. It must be comparable; nil goes with nothing.
+func (t *Table[K]) Subscribe(key K, kind Kind, from any) bool {
 	if t.find(key) >= 0 {
 		return false
 	}
-	t.subs = append(t.subs, subscription[K]{key: key, kind: kind})
+	t.subs = append(t.subs, subscription[K]{key: key, kind: kind, from: from})
 	*t.shared.of(kind)++
 	return true
 }
@@ -106,14 +112,35 @@ func (t *Table[K]) Assign() {
 	}
 }
 
+// place gives s the free slot that suits it best, the first of several.
 func (t *Table[K]) place(s *subscription[K]) {
+	var best *place[K]
 	for j := range t.slots {
-		if p := &t.slots[j]; !p.taken && p.Kind == s.kind {
-			p.taken, p.shows = true, s.key
-			s.slot = p.ID
-			return
+		p := &t.slots[j]
+		if !p.taken && p.Kind == s.kind && (best == nil || t.suits(p, s) > t.suits(best, s)) {
+			best = p
 		}
 	}
+	if best != nil {
+		best.taken, best.shows = true, s.key
+		s.slot = best.ID
+	}
+}
+
+// suits says how well: in sync with the same publisher, with nothing, or with another.
+func (t *Table[K]) suits(p *place[K], s *subscription[K]) int {
+	const another, nothing, same = 0, 1, 2
+	for j := range t.slots {
+		other := &t.slots[j]
+		if p.Pair == 0 || other.Pair != p.Pair || other.Kind == p.Kind || !other.taken {
+			continue
+		}
+		if from := t.subs[t.find(other.shows)].from; from != nil && from == s.from {
+			return same
+		}
+		return another
+	}
+	return nothing
 }
 
 // Shown is one slot that shows something.

@@ -44,7 +44,7 @@ func TestTableAgreesWithAModel(t *testing.T) {
 			switch sub := fmt.Sprint("p", rng.IntN(12)); rng.IntN(8) {
 			case 0, 1, 2:
 				kind := Kind(sub[len(sub)-1] % 2)
-				if table.Subscribe(sub, kind) != !slices.Contains(m.subs, sub) {
+				if table.Subscribe(sub, kind, nil) != !slices.Contains(m.subs, sub) {
 					t.Fatal("Subscribe disagrees")
 				}
 				if !slices.Contains(m.subs, sub) {
@@ -58,7 +58,7 @@ func TestTableAgreesWithAModel(t *testing.T) {
 				delete(m.shown, sub)
 			case 5:
 				if len(order) < 20 {
-					slot := Slot{fmt.Sprint("s", i), Kind(rng.IntN(2))}
+					slot := Slot{ID: fmt.Sprint("s", i), Kind: Kind(rng.IntN(2))}
 					table.AddSlot(slot)
 					m.slots[slot.ID] = slot.Kind
 					order = append(order, slot.ID)
@@ -119,26 +119,66 @@ func checkWanted(t *testing.T, table *Table[string], m model) {
 
 func TestWantedAsksOnceForTheTotals(t *testing.T) {
 	table := NewTable[int](100)
-	table.AddSlot(Slot{"a", Audio})
-	table.AddSlot(Slot{"v", Video})
-	table.Subscribe(1, Video)
+	table.AddSlot(Slot{ID: "a", Kind: Audio})
+	table.AddSlot(Slot{ID: "v", Kind: Video})
+	table.Subscribe(1, Video, nil)
 	if c, ok := table.Wanted(); ok {
 		t.Errorf("%v is asked for while a slot is free", c)
 	}
-	table.Subscribe(2, Video)
+	table.Subscribe(2, Video, nil)
 	if c, ok := table.Wanted(); !ok || c != (Counts{1, 2 + spareVideo}) {
 		t.Errorf("%v is asked for", c)
 	}
-	table.AddSlot(Slot{"v2", Video}) // fewer than asked for
-	table.Subscribe(3, Video)
+	table.AddSlot(Slot{ID: "v2", Kind: Video}) // fewer than asked for
+	table.Subscribe(3, Video, nil)
 	if c, ok := table.Wanted(); ok {
 		t.Errorf("%v is asked for again", c)
 	}
-	table.Subscribe(4, Video)
-	table.Subscribe(5, Video)
-	table.Subscribe(6, Audio)
-	table.Subscribe(7, Audio)
+	table.Subscribe(4, Video, nil)
+	table.Subscribe(5, Video, nil)
+	table.Subscribe(6, Audio, nil)
+	table.Subscribe(7, Audio, nil)
 	if c, ok := table.Wanted(); !ok || c != (Counts{2 + spareAudio, 5 + spareVideo}) {
 		t.Errorf("%v is asked for", c)
+	}
+}
+
+func TestSoundAndPictureOfOnePublisherAreAPair(t *testing.T) {
+	table := NewTable[string](20)
+	for i := range 3 {
+		table.AddSlot(Slot{fmt.Sprint("a", i), Audio, i + 1})
+	}
+	for i := range 5 {
+		table.AddSlot(Slot{fmt.Sprint("v", i), Video, i + 1})
+	}
+	shown := func() map[string]string {
+		table.Assign()
+		m := map[string]string{}
+		for _, s := range table.Map() {
+			m[s.Key] = s.Slot
+		}
+		return m
+	}
+	table.Subscribe("ann mic", Audio, "ann")
+	table.Subscribe("bob mic", Audio, "bob")
+	table.Subscribe("bob cam", Video, "bob")
+	table.Subscribe("cid cam", Video, "cid")
+	table.Subscribe("ann screen", Video, "ann")
+	table.Subscribe("ann cam", Video, "ann")
+	want := map[string]string{
+		"ann mic": "a0", "bob mic": "a1", "bob cam": "v1", "cid cam": "v2", // v0 would be played with ann's sound
+		"ann screen": "v0", "ann cam": "v3",
+	}
+	if got := shown(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("%v, not %v", got, want)
+	}
+	table.Unsubscribe("bob mic")
+	table.Subscribe("cid mic", Audio, "cid")
+	table.Subscribe("dan cam", Video, "dan")
+	table.Subscribe("dan mic", Audio, "dan")
+	want["cid mic"], want["dan cam"], want["dan mic"] = "a2", "v4", "a1" // there is nothing better
+	delete(want, "bob mic")
+	if got := shown(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("%v, not %v", got, want)
 	}
 }

@@ -24,6 +24,16 @@ const (
 	RED // RFC 2198, of Opus
 )
 
+// Video says whether it is a codec of video.
+func (c Codec) Video() bool {
+	switch c {
+	case VP8, VP9, H264, AV1, H265:
+		return true
+	case Unknown, Opus, RED:
+	}
+	return false
+}
+
 // FromMime finds the codec of a media type such as "video/VP8", in any case.
 func FromMime(mime string) Codec {
 	switch strings.ToLower(mime) {

@@ -1,5 +1,7 @@
 package codec
 
+import "encoding/binary"
+
 // Limits of a dependency descriptor that its fields give, or that no encoder needs to exceed.
 const (
 	maxTemplates = 64
@@ -59,6 +61,9 @@ func (s *Structure) Targets() int { return s.targets }
 
 // TargetLayer is the highest layer of a decode target.
 func (s *Structure) TargetLayer(target int) Layer { return s.layers[target] }
+
+// Offset is the id of the first template.
+func (s *Structure) Offset() uint8 { return s.offset }
 
 // Templates is the number of templates.
 func (s *Structure) Templates() int { return len(s.templates) }
@@ -269,15 +274,32 @@ func AppendDescriptor(dst, b []byte, d *Descriptor, current *Structure, by Shift
 		dst = d.appendActive(dst, b, by.Active, current.targets)
 	}
 	out := dst[at:]
-	out[0] = out[0]&0xc0 | (out[0]+by.Template)&0x3f
-	frame := d.FrameNumber + by.Frame
-	out[1], out[2] = byte(frame>>8), byte(frame)
+	by.apply(out)
 	if d.Structure != nil { // template_id_offset: the 6 bits behind the flags, the lower 3 of byte 3 and the upper 3 of byte 4
 		offset := d.Structure.offset + by.Template
 		out[3] = out[3]&^0x07 | offset>>3&0x07
 		out[4] = out[4]&^0xe0 | offset<<5
 	}
 	return dst
+}
+
+// AppendUnread is AppendDescriptor for a descriptor that cannot be read, because its structure is not known. What can be
+// decoded stays open.
+func AppendUnread(dst, b []byte, by Shift) []byte {
+	at := len(dst)
+	dst = append(dst, b...)
+	by.apply(dst[at:])
+	return dst
+}
+
+// apply changes the fields that every descriptor begins with: start, end, template id (6) | frame number (16).
+func (s *Shift) apply(b []byte) {
+	if len(b) < 3 {
+		return
+	}
+	b[0] = b[0]&0xc0 | (b[0]+s.Template)&0x3f
+	frame := binary.BigEndian.Uint16(b[1:]) + s.Frame
+	binary.BigEndian.PutUint16(b[1:], frame)
 }
 
 // appendActive appends b with active as its active decode targets.

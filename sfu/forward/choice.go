@@ -9,12 +9,12 @@ const (
 	maxLayer = 4                      // simulcast layers of one publication; more are not considered
 )
 
-// Choice finds the layer of a simulcast publication that everyone gets: the one with the highest bitrate among those that
-// arrive. A layer must have a fifth more than the one in use to replace it, and one that is silent for a second is replaced by
-// the best of the others. The zero value has chosen none.
+// Choice puts the layers of a simulcast publication into order by their bitrate. Two change places when one has a fifth more
+// than the one above it. A layer that is silent for a second keeps its place, but does not count as arriving. The zero value
+// knows none.
 type Choice struct {
-	layers [maxLayer]rate
-	best   SourceID
+	layers [maxLayer]rate // lowest first
+	count  int
 }
 
 type rate struct {
@@ -25,69 +25,105 @@ type rate struct {
 	rate   int       // bytes a second in the last full interval, 0 before the first
 }
 
-// Observe counts a packet and returns the layer to forward.
-func (c *Choice) Observe(now time.Time, source SourceID, bytes int) SourceID {
-	l := c.find(source)
-	if l == nil {
-		if l = c.place(now); l == nil {
-			return c.best
-		}
-		*l = rate{source: source, since: now}
+// Ranking is the order of the layers of a publication. It is a value that can be compared.
+type Ranking struct {
+	layers [maxLayer]struct {
+		source  SourceID
+		arrives bool
 	}
+	count int
+}
+
+// Top as a spatial layer is the highest there is.
+const Top = 255
+
+// For returns the layer to show to who wants the given one, counted from 0 for the lowest: that layer, if it arrives, or the
+// next lower one that does, or the next higher one; 0 when there is none.
+func (k *Ranking) For(spatial uint8) SourceID {
+	at := min(int(spatial), k.count-1)
+	for i := at; i >= 0; i-- {
+		if k.layers[i].arrives {
+			return k.layers[i].source
+		}
+	}
+	for i := at + 1; i < k.count; i++ {
+		if k.layers[i].arrives {
+			return k.layers[i].source
+		}
+	}
+	return 0
+}
+
+// Observe counts a packet and returns the order.
+func (c *Choice) Observe(now time.Time, source SourceID, bytes int) Ranking {
+	i := c.find(source)
+	if i < 0 {
+		if i = c.place(now); i < 0 {
+			return c.ranking(now)
+		}
+		c.layers[i] = rate{source: source, since: now}
+	}
+	l := &c.layers[i]
 	l.last = now
 	l.bytes += bytes
-	if c.best == 0 {
-		c.best = source
-	}
-	full := now.Sub(l.since) >= measured
-	if full {
-		l.rate = int(float64(l.bytes) / now.Sub(l.since).Seconds())
+	if d := now.Sub(l.since); d >= measured {
+		l.rate = int(float64(l.bytes) / d.Seconds())
 		l.bytes, l.since = 0, now
+		c.sort()
 	}
-	if best := c.find(c.best); full || best == nil || now.Sub(best.last) >= silent {
-		c.choose(now)
-	}
-	return c.best
+	return c.ranking(now)
 }
 
-// choose picks the layer with the highest rate, with an advantage for the present one while it sends.
-func (c *Choice) choose(now time.Time) {
-	best := c.find(c.best)
-	if best != nil && now.Sub(best.last) >= silent {
-		best = nil
-	}
-	if best != nil && best.rate == 0 {
-		return // not measured yet
-	}
-	for i := range c.layers {
-		l := &c.layers[i]
-		if l.source == 0 || l == best || now.Sub(l.last) >= silent {
-			continue
-		}
-		if best == nil || 5*l.rate > 6*best.rate {
-			best = l
-		}
-	}
-	if best != nil {
-		c.best = best.source
+// Forget removes a layer that has ended.
+func (c *Choice) Forget(source SourceID) {
+	if i := c.find(source); i >= 0 {
+		copy(c.layers[i:], c.layers[i+1:c.count])
+		c.count--
+		c.layers[c.count] = rate{}
 	}
 }
 
-func (c *Choice) find(source SourceID) *rate {
-	for i := range c.layers {
-		if l := &c.layers[i]; l.source == source {
-			return l
+// sort moves layers to where their rate belongs. One that was not measured yet stays where it is.
+func (c *Choice) sort() {
+	for range c.count {
+		for i := 1; i < c.count; i++ {
+			if a, b := &c.layers[i-1], &c.layers[i]; b.rate > 0 && 5*a.rate > 6*b.rate {
+				*a, *b = *b, *a
+			}
 		}
 	}
-	return nil
 }
 
-// place returns where a new layer can stand: a free place, or that of a layer that has stopped.
-func (c *Choice) place(now time.Time) *rate {
-	for i := range c.layers {
-		if l := &c.layers[i]; l.source == 0 || now.Sub(l.last) >= silent {
-			return l
+func (c *Choice) find(source SourceID) int {
+	for i := range c.count {
+		if c.layers[i].source == source {
+			return i
 		}
 	}
-	return nil
+	return -1
+}
+
+// place returns where a new layer can stand: at the bottom, so that nobody switches to it before it was measured. When there
+// are too many it is the place of one that has stopped, or -1 for none.
+func (c *Choice) place(now time.Time) int {
+	if c.count == maxLayer {
+		for i := range c.layers {
+			if now.Sub(c.layers[i].last) >= silent {
+				return i
+			}
+		}
+		return -1
+	}
+	copy(c.layers[1:], c.layers[:c.count])
+	c.count++
+	return 0
+}
+
+func (c *Choice) ranking(now time.Time) Ranking {
+	k := Ranking{count: c.count}
+	for i := range c.count {
+		k.layers[i].source = c.layers[i].source
+		k.layers[i].arrives = now.Sub(c.layers[i].last) < silent
+	}
+	return k
 }

@@ -1,8 +1,10 @@
 // Package forward decides, packet by packet, what one slot sends.
 //
 // A slot shows one source after another, but its receiver sees a single RTP stream that never breaks: one SSRC, sequence
-// numbers without a hole of our making, timestamps and picture ids that go on. A Rewriter does that arithmetic. A History
-// remembers which packet of which source each sent one was, so that it can be sent again.
+// numbers without a hole of our making, timestamps, picture ids and frame numbers that go on. A Reader reads a source's
+// packets once for all slots. A Choice puts the layers of a simulcast publication into order. A Rewriter is one slot's stream:
+// it switches between sources, leaves out the layers above its target, and does the arithmetic. A History remembers which
+// packet of which source each sent one was, so that it can be sent again.
 //
 // The package does no I/O, starts no goroutine and never reads the clock.
 package forward
@@ -24,7 +26,8 @@ type Format struct {
 	Group          SourceID // layers of one publication have the same; 0 for none
 	Codec          codec.Codec
 	ClockRate      uint32 // Hz
-	PayloadType    uint8  // the receiver's
+	PayloadType    uint8  // the receiver's; of the blocks, when Codec is RED
+	REDPayloadType uint8  // the receiver's for RED, 0 when it gets the primary blocks alone
 	RTXPayloadType uint8  // the receiver's, 0 when it wants no retransmissions
 	DescriptorID   uint8  // AV1 dependency descriptor in the source's packets, 0 for none
 	Extensions     ExtensionIDs
@@ -32,18 +35,20 @@ type Format struct {
 	Ring *packet.Ring // where the source's packets are found again, nil for nowhere
 }
 
-// In is a packet as it came from its publisher, after duplicates were removed.
+// In is a packet as it came from its publisher, after duplicates were removed. A Reader fills in Key and what is below.
 type In struct {
 	packet.Packet
-	N     uint64 // unwrapped sequence number
-	Key   bool   // a decoder can start here
-	Newer bool   // than every packet of this source before
-
+	N        uint64       // unwrapped sequence number
+	Newer    bool         // than every packet of this source before
 	Clock    report.Clock // what the sender reports of the source say about its timestamps
 	Captured report.NTP   // when, by that clock; 0 for unknown
 
-	Skip    bool  // its layer is not wanted: it is left out, and the numbers close up
-	Spatial uint8 // its spatial layer
+	Key        bool // a decoder can start here
+	HasPicture bool
+	Frame      codec.Frame
+	Picture    codec.Picture    // if HasPicture
+	Descriptor codec.Descriptor // if Structure is not nil
+	Structure  *codec.Structure // that Descriptor was read with
 }
 
 // Out is a packet to be sent. Its slices belong to the In or to the scratch it was made with.
@@ -58,72 +63,111 @@ type Out struct {
 	Extensions  Extensions
 }
 
+// ScratchSize is how many bytes of scratch a packet can need beyond its own size: 1 for a picture id, 2 for RTX, 5 for the
+// active decode targets.
+const ScratchSize = 8
+
 // Verdict of a Rewriter on a packet.
 type Verdict uint8
 
 // What becomes of a packet.
 const (
-	Send     Verdict = iota
-	NotShown         // its source is not the one shown
-	NoKey            // the source waits for a key frame
-	Late             // from before the switch, or older than what is remembered
-	Padding          // nothing but padding, or Skip: left out, and the numbers close up
+	Send       Verdict = iota
+	NotShown           // its source is not the one shown
+	NoKey              // the source waits for a key frame
+	Late               // from before the switch, or older than what is remembered
+	Padding            // nothing but padding, or nothing that can be read: left out, and the numbers close up
+	AboveLayer         // of a layer above the target: likewise
 )
 
 // Rewriter is the outgoing RTP stream of one slot. It is made by NewRewriter and has one owner.
 type Rewriter struct {
-	cur  *stream // what is sent now, nil for nothing
-	next *Format // what waits for a key frame, nil for nothing
+	target codec.Layer
+	cur    *stream // what is sent now, nil for nothing
+	next   *Format // what waits for a key frame, nil for nothing
 
 	refused int // key frames of next that did not fit
 
 	started bool
 	n       uint64 // highest sequence number sent, unwrapped
+	carried uint64 // likewise, of a packet with a payload
+	marker  bool   // of that packet
 	ts      uint32 // highest timestamp sent
 	tsAt    time.Time
 
 	counters codec.Counters // last ones sent; the picture id with 15 bits
+	frame    uint16         // highest frame number of a descriptor sent
+	template uint8          // template id behind those of the structure sent last
 }
 
 // NewRewriter makes a stream that starts with the given sequence number and timestamp, which should be random (RFC 3550
-// §5.1).
+// §5.1). It sends all layers.
 func NewRewriter(seq uint16, timestamp uint32) *Rewriter {
-	return &Rewriter{n: 1<<16 + uint64(seq) - 1, ts: timestamp}
+	return &Rewriter{target: codec.Layer{Spatial: Top, Temporal: Top}, n: 1<<16 + uint64(seq) - 1, ts: timestamp, marker: true}
 }
 
-// Switch shows another source from its next key frame on; until then the present one goes on. A switch to the source that is
-// shown already starts it anew, after a pause of its publisher's.
+// SetTarget sets the highest layer within a source that is sent. Less takes effect with the next picture, more as soon as
+// decoding allows it: see KeyNeeded.
+func (r *Rewriter) SetTarget(highest codec.Layer) { r.target = highest }
+
+// Switch shows another source from its next key frame on; until then the present one goes on. A switch back to the source that
+// is shown already ends the waiting.
 func (r *Rewriter) Switch(f Format) {
-	if r.cur != nil && r.cur.Source == f.Source {
-		r.cur = nil
+	r.refused = 0
+	if r.cur != nil && *r.cur.manner.Format == f {
+		r.next = nil
+		return
+	}
+	if r.cur != nil && r.cur.manner.Source == f.Source {
+		r.cur = nil // it comes in another codec, or is wanted as another payload type
 	}
 	r.next = &f
 }
 
-// Stop shows nothing any more.
+// Hold sends nothing of the present source any more, but still waits for the key frame of the next: what is too much for the
+// receiver's connection must end at once.
+func (r *Rewriter) Hold() { r.cur = nil }
+
+// Stop shows nothing any more. A Switch to the same source starts it anew.
 func (r *Rewriter) Stop() { r.cur, r.next = nil, nil }
 
-// Waiting returns the source whose key frame is waited for, 0 for none.
-func (r *Rewriter) Waiting() SourceID {
-	if r.next == nil {
-		return 0
+// Shown returns the source that is shown, or is going to be; 0 for none.
+func (r *Rewriter) Shown() SourceID {
+	switch {
+	case r.next != nil:
+		return r.next.Source
+	case r.cur != nil:
+		return r.cur.manner.Source
 	}
-	return r.next.Source
+	return 0
 }
 
-// Forward turns in, a packet of source, into the packet to send. What has to be changed in the payload is changed in a copy
-// appended to scratch.
+// KeyNeeded returns the source whose key frame is waited for: to switch to it, or to reach the target within it. It is 0 for
+// none.
+func (r *Rewriter) KeyNeeded() SourceID {
+	switch {
+	case r.next != nil:
+		return r.next.Source
+	case r.cur != nil && r.cur.keyNeeded(r.target):
+		return r.cur.manner.Source
+	}
+	return 0
+}
+
+// Forward turns in, a packet of source, into the packet to send. What has to be changed is changed in a copy appended to
+// scratch.
 func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byte) (Sent, Out, Verdict) {
 	if r.next != nil && source == r.next.Source {
 		if !in.Key || !in.Newer || !r.begin(now, in) {
 			return Sent{}, Out{}, NoKey
 		}
 	}
-	if r.cur == nil || source != r.cur.Source {
+	if r.cur == nil || source != r.cur.manner.Source {
 		return Sent{}, Out{}, NotShown
 	}
-	if r.leaveOut(in) {
-		return Sent{}, Out{}, Padding
+	wanted, last := r.cur.wanted(in, r.target)
+	if verdict := r.leaveOut(in, wanted); verdict != Send {
+		return Sent{}, Out{}, verdict
 	}
 	r.cur.clock = in.Clock
 	n, ok := r.cur.numbers.number(in.N)
@@ -131,37 +175,55 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 		return Sent{}, Out{}, Late
 	}
 	s := Sent{
-		format:    r.cur.Format,
+		manner:    r.cur.mannerOf(r, in),
 		n:         in.N,
 		seq:       uint16(n), //nolint:gosec // modulo 2^16 on purpose
 		timestamp: in.Timestamp + r.cur.tsDelta,
-		empty:     in.Skip,
+		marker:    in.Marker || last,
+		key:       in.Key,
+		empty:     !wanted,
 	}
-	if n > r.n {
-		r.n = n
-		if int32(s.timestamp-r.ts) > 0 || !r.started { //nolint:gosec // modulo 2^32 on purpose
-			r.ts, r.tsAt, r.started = s.timestamp, now, true
-		}
-	}
-	if !s.empty {
+	if wanted {
 		r.count(in, &s)
 	}
-	out := s.rebuild(&in.Packet, scratch)
-	out.Captured = in.Captured
-	return s, out, Send
+	s.empty = s.empty || len(in.Payload) == 0
+	r.advance(now, n, &s)
+	return s, s.live(in, scratch, s.timestamp-r.cur.first), Send
+}
+
+// advance takes note of a packet that is sent.
+func (r *Rewriter) advance(now time.Time, n uint64, s *Sent) {
+	if !s.empty && n > r.carried {
+		r.carried, r.marker = n, s.marker
+	}
+	if n <= r.n {
+		return
+	}
+	r.n = n
+	if int32(s.timestamp-r.ts) > 0 || !r.started { //nolint:gosec // modulo 2^32 on purpose
+		r.ts, r.tsAt, r.started = s.timestamp, now, true
+	}
 }
 
 // leaveOut says whether in needs no number: padding that is next in line, and what the receiver does not want. What comes late
 // cannot be left out, for its number is reserved; it is sent without its payload, so that nobody waits for it.
-func (r *Rewriter) leaveOut(in *In) bool {
+func (r *Rewriter) leaveOut(in *In, wanted bool) Verdict {
+	c := r.cur
 	switch {
-	case in.Skip:
-		r.skipPicture(in)
-		return r.cur.numbers.leaveOut(in.N)
 	case len(in.Payload) == 0:
-		return in.N == r.cur.numbers.highest+1 && r.cur.numbers.leaveOut(in.N)
+		if in.N == c.numbers.highest+1 && c.numbers.leaveOut(in.N) {
+			return Padding
+		}
+	case !wanted:
+		if r.skipPicture(in); c.numbers.leaveOut(in.N) {
+			return AboveLayer
+		}
+	case c.manner.Codec == codec.RED:
+		if _, ok := codec.ReadRED(in.Payload); !ok && c.numbers.leaveOut(in.N) {
+			return Padding
+		}
 	}
-	return false
+	return Send
 }
 
 // begin makes next the source that is shown, with in as its first packet, unless it must wait for another key frame.
@@ -170,60 +232,12 @@ func (r *Rewriter) begin(now time.Time, in *In) bool {
 	if !ok {
 		return false
 	}
-	r.cur = &stream{Format: r.next, numbers: newRanges(in.N, r.n+1), tsDelta: ts - in.Timestamp}
+	n := r.n + 1
+	if r.next.Codec.Video() && !r.marker {
+		n++ // so that the receiver knows that the last frame is not complete
+	}
+	r.cur = newStream(r.next, in.N, n)
+	r.cur.tsDelta, r.cur.first = ts-in.Timestamp, ts
 	r.next, r.refused = nil, 0
 	return true
-}
-
-// count fills in the picture counters of s.
-func (r *Rewriter) count(in *In, s *Sent) {
-	p, ok := r.picture(in)
-	if !ok {
-		return
-	}
-	c := &r.cur.pictures
-	id := c.unwrap(p.ID)
-	out, ok := c.ids.number(id)
-	if !ok { // of a picture that was left out
-		s.empty = true
-		return
-	}
-	s.counters = codec.Counters{
-		ID:  uint16(out) & 0x7fff, //nolint:gosec // modulo 2^15 on purpose
-		TL0: p.TL0 + c.tl0Delta,
-		Key: (p.Key + c.keyDelta) & 0x1f,
-	}
-	s.hasCounters = true
-	c.newest = max(c.newest, id)
-	if out > c.sent {
-		c.sent, r.counters = out, s.counters
-	}
-}
-
-// skipPicture has the picture ids close up over a picture of which nothing is sent.
-func (r *Rewriter) skipPicture(in *In) {
-	p, ok := r.picture(in)
-	if !ok || !in.Newer || in.Spatial > 0 || p.Bits == 0 {
-		return
-	}
-	c := &r.cur.pictures
-	if id := c.unwrap(p.ID); c.ids.leaveOut(id) {
-		c.newest = id
-	}
-}
-
-// picture reads the counters of in, and begins to count with the first picture.
-func (r *Rewriter) picture(in *In) (codec.Picture, bool) {
-	p, ok := r.cur.Codec.ReadPicture(in.Payload)
-	if !ok || p.Bits == 0 && !p.HasTL0() && !p.HasKey() {
-		return p, false
-	}
-	if c := &r.cur.pictures; !c.counting || p.Bits != c.bits {
-		first, sent := pictureStart+uint64(p.ID), pictureStart+uint64(r.counters.ID)
-		*c = pictures{
-			counting: true, bits: p.Bits, newest: first, ids: newRanges(first, sent+1), sent: sent,
-			tl0Delta: r.counters.TL0 + 1 - p.TL0, keyDelta: r.counters.Key + 1 - p.Key,
-		}
-	}
-	return p, true
 }

@@ -10,18 +10,21 @@ import (
 // Limits of retransmission: what is asked for more often is most likely lost for another reason, and answering a flood
 // would make it worse.
 const (
-	maxResends     = 3
-	resendInterval = 40 * time.Millisecond // requests within about a round trip mean the same loss
-	historySize    = 512                   // packets: 1 s of video at 500 packets a second; a power of two
+	maxResends  = 3
+	defaultRTT  = 70 * time.Millisecond
+	maxPause    = 100 * time.Millisecond
+	historySize = 512 // packets: 1 s of video at 500 packets a second; a power of two
 )
 
 // Sent remembers one packet as it was sent. There are many of them: it has 40 bytes.
 type Sent struct {
-	format      *Format
+	manner      *manner
 	n           uint64 // the packet's number at its source
 	timestamp   uint32
 	counters    codec.Counters
 	seq         uint16
+	marker      bool
+	key         bool // of a packet at which a decoder can start
 	hasCounters bool
 	empty       bool // sent without its payload
 
@@ -29,67 +32,102 @@ type Sent struct {
 	last    uint32 // ms since the begin of the History
 }
 
+// Key says whether a decoder can start at the packet.
+func (s *Sent) Key() bool { return s.key }
+
 // Packet appends the packet that s was made of to dst, as it came from its publisher, if it is still there.
 func (s *Sent) Packet(dst []byte) ([]byte, bool) {
-	if s.format.Ring == nil {
+	if s.manner.Ring == nil {
 		return dst, false
 	}
-	return s.format.Ring.Get(s.n, dst)
+	return s.manner.Ring.Get(s.n, dst)
 }
 
-// rebuild makes the packet that s stands for out of p, the packet it was made of.
-func (s *Sent) rebuild(p *packet.Packet, scratch []byte) Out {
-	out := Out{
-		Marker:      p.Marker,
-		PayloadType: s.format.PayloadType,
-		Seq:         s.seq,
-		Timestamp:   s.timestamp,
-		Payload:     p.Payload,
-		Descriptor:  p.Extension(s.format.DescriptorID),
-		Extensions:  s.format.Extensions.read(p),
-	}
+// live makes the packet that s stands for out of in, the packet it was made of, age ticks after its source began.
+func (s *Sent) live(in *In, scratch []byte, age uint32) Out {
+	out := Out{Marker: s.marker, PayloadType: s.manner.PayloadType, Seq: s.seq, Timestamp: s.timestamp, Captured: in.Captured}
 	if s.empty {
-		out.Marker, out.Payload = false, nil
-	} else if s.hasCounters {
-		out.Payload = s.appendPayload(scratch, p)[len(scratch):]
+		out.Marker = false
+		return out
+	}
+	out.Extensions = s.manner.Extensions.read(&in.Packet)
+	out.Payload = in.Payload
+	switch at := len(scratch); {
+	case s.hasCounters:
+		scratch = codec.AppendPicture(scratch, in.Payload, &in.Picture, s.counters)
+		out.Payload = scratch[at:]
+	case s.manner.Codec == codec.RED:
+		scratch = s.redundancy(&out, in.Payload, scratch, age)
+	}
+	if raw := in.Extension(s.manner.DescriptorID); len(raw) > 0 {
+		at := len(scratch)
+		out.Descriptor = s.appendDescriptor(scratch, raw, &in.Descriptor, in.Structure)[at:]
 	}
 	return out
 }
 
-// appendPayload appends the payload of p to dst, with the counters it is sent with.
-func (s *Sent) appendPayload(dst []byte, p *packet.Packet) []byte {
-	if s.empty {
-		return dst
+// redundancy makes an RED payload fit the receiver: with its payload types and without what was before the source began, or
+// the primary block alone.
+func (s *Sent) redundancy(out *Out, payload, scratch []byte, age uint32) []byte {
+	red, ok := codec.ReadRED(payload)
+	switch at := len(scratch); {
+	case !ok: // it came late, so its number was reserved
+		out.Payload = nil
+	case s.manner.REDPayloadType == 0:
+		out.Payload = red.Primary(payload)
+	default:
+		out.PayloadType = s.manner.REDPayloadType
+		scratch = codec.AppendRED(scratch, payload, &red, s.manner.PayloadType, age)
+		out.Payload = scratch[at:]
 	}
-	if s.hasCounters {
-		if pic, ok := s.format.Codec.ReadPicture(p.Payload); ok {
-			return codec.AppendPicture(dst, p.Payload, &pic, s.counters)
-		}
+	return scratch
+}
+
+// appendDescriptor appends raw to dst as it is sent, read as d with structure, or not read if that is nil.
+func (s *Sent) appendDescriptor(dst, raw []byte, d *codec.Descriptor, structure *codec.Structure) []byte {
+	if structure == nil {
+		return codec.AppendUnread(dst, raw, s.manner.shift)
 	}
-	return append(dst, p.Payload...)
+	return codec.AppendDescriptor(dst, raw, d, structure, s.manner.shift)
 }
 
 // Retransmission makes the RTX packet (RFC 4588 §4) number seq for s out of p, the packet it was made of. Its payload is
 // appended to scratch.
 func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out {
+	out := Out{PayloadType: s.manner.RTXPayloadType, Seq: seq, Timestamp: s.timestamp}
 	body := append(scratch, byte(s.seq>>8), byte(s.seq)) //nolint:gocritic // the original sequence number goes first
-	body = s.appendPayload(body, p)
-	return Out{
-		Marker:      p.Marker,
-		PayloadType: s.format.RTXPayloadType,
-		Seq:         seq,
-		Timestamp:   s.timestamp,
-		Payload:     body[len(scratch):],
-		Descriptor:  p.Extension(s.format.DescriptorID),
-		Extensions:  s.format.Extensions.read(p),
+	if s.empty {
+		out.Payload = body[len(scratch):]
+		return out
 	}
+	out.Marker = s.marker
+	out.Extensions = s.manner.Extensions.read(p)
+	if pic, ok := s.manner.Codec.ReadPicture(p.Payload); ok && s.hasCounters {
+		body = codec.AppendPicture(body, p.Payload, &pic, s.counters)
+	} else {
+		body = append(body, p.Payload...)
+	}
+	out.Payload = body[len(scratch):]
+	if raw := p.Extension(s.manner.DescriptorID); len(raw) > 0 {
+		structure := s.manner.structure
+		d, ok := codec.ReadDescriptor(raw, structure)
+		if !ok {
+			structure = nil
+		}
+		out.Descriptor = s.appendDescriptor(body, raw, &d, structure)[len(body):]
+	}
+	return out
 }
 
 // History holds the newest packets of one outgoing stream by sequence number. The zero value is ready; memory is taken with
 // the first packet.
 type History struct {
+	// RoundTrip to the receiver; 0 for unknown. Requests within it mean the same loss.
+	RoundTrip time.Duration
+
 	entries []Sent
 	begin   time.Time
+	lost    bool // the receiver waits for a key frame, and has no use for anything before
 }
 
 // Add remembers s, sent now.
@@ -97,9 +135,15 @@ func (h *History) Add(now time.Time, s Sent) {
 	if h.entries == nil {
 		h.entries, h.begin = make([]Sent, historySize), now
 	}
+	if s.key {
+		h.lost = false
+	}
 	s.resends, s.last = 0, h.since(now)
 	h.entries[s.seq%historySize] = s
 }
+
+// PictureLost is the receiver's wish for a key frame: nothing is sent again until one was sent.
+func (h *History) PictureLost() { h.lost = true }
 
 // since the begin, in milliseconds. It wraps after 49 days, and so do differences.
 func (h *History) since(now time.Time) uint32 { return uint32(now.Sub(h.begin).Milliseconds()) }
@@ -114,6 +158,7 @@ const (
 	TooSoon          // sent a moment ago
 	TooOften         // sent again often enough
 	NoRTX            // the receiver has not negotiated RFC 4588 for its codec
+	NoUse            // the receiver waits for a key frame
 )
 
 // Resend looks up what the receiver asks for by its sequence number, and counts it as sent again now.
@@ -123,16 +168,31 @@ func (h *History) Resend(now time.Time, seq uint16) (Sent, Refusal) {
 	}
 	e := &h.entries[seq%historySize]
 	switch {
-	case e.format == nil || e.seq != seq:
+	case e.manner == nil || e.seq != seq:
 		return Sent{}, Unknown
-	case e.format.RTXPayloadType == 0:
+	case e.manner.RTXPayloadType == 0:
 		return Sent{}, NoRTX
+	case h.lost:
+		return Sent{}, NoUse
 	case e.resends >= maxResends:
 		return Sent{}, TooOften
-	case h.since(now)-e.last < uint32(resendInterval.Milliseconds()):
+	case h.since(now)-e.last < h.pause(e):
 		return Sent{}, TooSoon
 	}
 	e.resends++
 	e.last = h.since(now)
 	return *e, Granted
+}
+
+// pause is how many milliseconds must have passed since e was sent. The first request may come a little earlier than the
+// average round trip: half of one must do.
+func (h *History) pause(e *Sent) uint32 {
+	d := h.RoundTrip
+	if d == 0 {
+		d = defaultRTT
+	}
+	if e.resends == 0 {
+		d /= 2
+	}
+	return uint32(min(d, maxPause).Milliseconds())
 }

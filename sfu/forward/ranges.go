@@ -1,7 +1,5 @@
 package forward
 
-import "github.com/turnout-rtc/turnout/sfu/report"
-
 // maxSpans is how many changes of offset are remembered: what is older is dropped, never guessed.
 const maxSpans = 64
 
@@ -37,8 +35,12 @@ func (r *ranges) leaveOut(n uint64) bool {
 	if n <= r.highest {
 		return false
 	}
-	newest := r.spans[(r.end-1)%maxSpans]
 	r.highest = n
+	newest := &r.spans[(r.end-1)%maxSpans]
+	if newest.from == n { // the one before was left out, too
+		*newest = span{n + 1, newest.delta - 1}
+		return true
+	}
 	r.push(span{n + 1, newest.delta - 1})
 	return true
 }
@@ -51,46 +53,13 @@ func (r *ranges) number(n uint64) (out uint64, ok bool) {
 		if n < s.from {
 			continue
 		}
-		if i > 1 && r.spans[(r.end-i+1)%maxSpans].from == n+1 {
-			return 0, false
+		if i > 1 {
+			// Before the next span begins, as many numbers are left out as the offset changes by.
+			if next := r.spans[(r.end-i+1)%maxSpans]; n >= next.from-(s.delta-next.delta) {
+				return 0, false
+			}
 		}
 		return n + s.delta, true
 	}
 	return 0, false
-}
-
-// stream is the part of a source's packets that a slot sends, from one switch to the next.
-type stream struct {
-	*Format
-	numbers ranges
-	tsDelta uint32
-	clock   report.Clock // of the newest packet
-	pictures
-}
-
-// pictures maps the picture counters of a source.
-type pictures struct {
-	counting bool   // the fields below are set
-	bits     uint8  // of the ids received
-	newest   uint64 // id received, unwrapped
-	ids      ranges
-	sent     uint64 // highest id sent, unwrapped
-	tl0Delta uint8
-	keyDelta uint8
-}
-
-// pictureStart leaves room below the first unwrapped picture id for earlier ones.
-const pictureStart = 1 << 16
-
-// unwrap returns the number closest to the newest picture that is id in so many bits.
-func (p *pictures) unwrap(id uint16) uint64 {
-	if p.bits == 0 {
-		return p.newest
-	}
-	size := 1 << p.bits
-	d := (int(id) - int(p.newest) + pictureStart*size) % size
-	if d >= size/2 {
-		d -= size
-	}
-	return p.newest + uint64(int64(d))
 }

@@ -9,5 +9,5 @@ func (r *Rewriter) Restamp(now time.Time, timestamp uint32) {
 	if r.cur == nil || !r.started {
 		return
 	}
-	r.cur.tsDelta = r.ts + max(ticks(now.Sub(r.tsAt), r.cur.ClockRate), 1) - timestamp
+	r.cur.tsDelta = r.ts + max(ticks(now.Sub(r.tsAt), r.cur.manner.ClockRate), 1) - timestamp
 }

@@ -2,57 +2,76 @@ package forward
 
 import "github.com/turnout-rtc/turnout/sfu/codec"
 
-// Selector decides which layers within one stream (temporal layers, and spatial ones of SVC) a subscriber gets. It never
-// forwards a frame whose references it has left out: going down takes effect with the next frame, going up waits for one
-// from which decoding can begin. The zero value forwards the lowest layer.
-type Selector struct {
-	target  codec.Layer
-	current codec.Layer
-	started bool
+// remembered is how many pictures back a late packet is treated as its picture was: half a second at 60 pictures a second.
+const remembered = 32
+
+// selector decides which layers within one stream (temporal layers, and spatial ones of SVC) are forwarded, by what payloads
+// tell. It never forwards a frame whose references it has left out: going down takes effect with the next picture, going up in
+// time waits for a picture that allows it, going up in space for a key frame. The zero value forwards nothing but the lowest
+// layer until a key frame comes.
+type selector struct {
+	current  codec.Layer // highest that is forwarded
+	pictures [remembered]decided
+	count    int // pictures so far
 }
 
-// SetTarget sets the highest layer wanted.
-func (s *Selector) SetTarget(l codec.Layer) { s.target = l }
-
-// Restart begins anew with the next key frame, for another source.
-func (s *Selector) Restart() { s.started = false }
-
-// Current is the highest layer that is forwarded.
-func (s *Selector) Current() codec.Layer { return s.current }
-
-// Wanted says whether a packet of f is forwarded. Packets must be given in order; the answer for a late one is a guess, which
-// is right unless the layer has changed in between.
-func (s *Selector) Wanted(f codec.Frame) bool {
-	if f.Begin {
-		s.begin(f)
-	}
-	return s.started && f.Layer.Spatial <= s.current.Spatial && f.Layer.Temporal <= s.current.Temporal
+// decided says what is forwarded of a picture.
+type decided struct {
+	timestamp uint32
+	layers    codec.Layer // highest
 }
 
-// Last says whether f ends the picture for the receiver: the highest spatial layer that is forwarded. Its last packet needs
+// wanted says whether a packet is forwarded, and whether its frame ends the picture for the receiver: the packet then needs
 // the RTP marker (RFC 9628 §4.1).
-func (s *Selector) Last(f codec.Frame) bool {
-	return f.End && f.Layer.Spatial == s.current.Spatial
+func (s *selector) wanted(in *In, target codec.Layer) (wanted, last bool) {
+	layers := s.layers(in, target)
+	l := in.Frame.Layer
+	wanted = l.Spatial <= layers.Spatial && l.Temporal <= layers.Temporal
+	return wanted, in.Frame.End && l.Spatial == layers.Spatial
 }
 
-// begin changes layers at the first packet of a frame.
-func (s *Selector) begin(f codec.Frame) {
-	lowest := f.Layer.Spatial == 0
-	switch {
-	case f.Key && lowest:
-		// The picture needs nothing from before: every temporal layer can begin. Higher spatial layers begin with their own
-		// frame of this picture, if it has one.
-		s.started = true
-		s.current = codec.Layer{Temporal: s.target.Temporal}
-	case lowest && s.current.Temporal > s.target.Temporal:
-		s.current.Temporal = s.target.Temporal
-	case lowest && f.Sync && f.Layer.Temporal == s.current.Temporal+1 && f.Layer.Temporal <= s.target.Temporal:
-		s.current.Temporal = f.Layer.Temporal
+// layers are the highest that are forwarded of the picture that in belongs to.
+func (s *selector) layers(in *In, target codec.Layer) codec.Layer {
+	if newest := &s.pictures[(s.count+remembered-1)%remembered]; s.count > 0 && newest.timestamp == in.Timestamp {
+		return newest.layers
 	}
-	switch {
-	case lowest && s.current.Spatial > s.target.Spatial:
-		s.current.Spatial = s.target.Spatial
-	case f.Alone && f.Layer.Spatial == s.current.Spatial+1 && f.Layer.Spatial <= s.target.Spatial:
-		s.current.Spatial = f.Layer.Spatial
+	if !in.Newer {
+		return s.late(in.Timestamp)
 	}
+	s.move(in.Frame, target)
+	s.pictures[s.count%remembered] = decided{in.Timestamp, s.current}
+	s.count++
+	return s.current
+}
+
+// late finds what was decided of an earlier picture, or of the one before it.
+func (s *selector) late(timestamp uint32) codec.Layer {
+	for i := s.count - 1; i >= max(0, s.count-remembered); i-- {
+		if d := &s.pictures[i%remembered]; int32(timestamp-d.timestamp) >= 0 {
+			return d.layers
+		}
+	}
+	return codec.Layer{}
+}
+
+// move changes layers at the first packet of a picture.
+func (s *selector) move(f codec.Frame, target codec.Layer) {
+	if f.Key && f.Layer.Spatial == 0 {
+		// It needs nothing from before, and neither does what follows.
+		s.current = target
+		return
+	}
+	s.current.Spatial = min(s.current.Spatial, target.Spatial)
+	s.current.Temporal = min(s.current.Temporal, target.Temporal)
+	if t := f.Layer.Temporal; f.Sync && t == s.current.Temporal+1 && t <= target.Temporal {
+		s.current.Temporal = t
+	}
+	if f.Up && f.Layer.Temporal <= s.current.Temporal {
+		s.current.Temporal = target.Temporal
+	}
+}
+
+// keyNeeded says whether the target can only be reached with a key frame.
+func (s *selector) keyNeeded(target codec.Layer, highest uint8) bool {
+	return min(target.Spatial, highest) > s.current.Spatial
 }

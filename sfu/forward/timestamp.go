@@ -23,7 +23,7 @@ func (r *Rewriter) switchTimestamp(now time.Time, in *In) (ts uint32, ok bool) {
 	}
 	rate := r.next.ClockRate
 	expected := r.ts + max(ticks(now.Sub(r.tsAt), rate), 1)
-	if r.cur == nil || r.next.Group == 0 || r.cur.Group != r.next.Group || r.refused >= maxRefusals {
+	if r.cur == nil || r.next.Group == 0 || r.cur.manner.Group != r.next.Group || r.refused >= maxRefusals {
 		return expected, true
 	}
 	moment, known := r.cur.clock.Translate(in.Timestamp, &in.Clock)

@@ -2,6 +2,7 @@ package native
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
@@ -21,41 +22,46 @@ const (
 	roomForExtensions = 4 + 8*2 + 3 + 32 + 2 + 3 + 1 + 1 + 3 + 16
 )
 
-// extensionIDs are those that a receiver reads, 0 for none.
-type extensionIDs struct {
+// sentExtensions are those that a receiver reads, by their IDs, 0 for none.
+type sentExtensions struct {
 	mid, transport, sendTime, descriptor uint8
 	carried                              forward.ExtensionIDs
-	wide                                 bool // one of them does not fit into the one-byte form
+	name                                 string // data of mid
+	wide                                 bool   // one of them does not fit into the one-byte form
+	head                                 []byte // what the extensions of every packet begin with, in one-byte form
 }
 
-func sentExtensions(all []answer.Extension) (ids extensionIDs) {
+func newSentExtensions(all []answer.Extension, mid string) sentExtensions {
+	s := sentExtensions{name: mid}
 	for _, e := range all {
 		if !e.Sent() {
 			continue
 		}
+		used := true
 		switch e.URI {
 		case answer.ExtMID:
-			ids.mid = e.ID
+			s.mid = e.ID
+			s.wide = s.wide || len(mid) > maxOneByte
 		case answer.ExtTransportCC:
-			ids.transport = e.ID
+			s.transport = e.ID
 		case answer.ExtAbsSendTime:
-			ids.sendTime = e.ID
+			s.sendTime = e.ID
 		case answer.ExtDependency:
-			ids.descriptor = e.ID
+			s.descriptor = e.ID
 		default:
-			carry(&ids.carried, e)
-			continue
+			used = carry(&s.carried, e)
 		}
-		ids.wide = ids.wide || e.ID > maxOneByteID
+		s.wide = s.wide || used && e.ID > maxOneByteID
 	}
-	for _, id := range []uint8{ids.carried.AudioLevel, ids.carried.Orientation, ids.carried.PlayoutDelay, ids.carried.CaptureTime} {
-		ids.wide = ids.wide || id > maxOneByteID
-	}
-	return ids
+	room := make([]byte, roomForExtensions)
+	w := elements{b: room, n: elementsAt}
+	s.begin(&w, stamp{})
+	s.head = slices.Clone(room[:w.n])
+	return s
 }
 
-// carry notes the ID of an extension that goes from publisher to receivers.
-func carry(ids *forward.ExtensionIDs, e answer.Extension) {
+// carry notes the ID of an extension that goes from publisher to receivers, and says whether e is one.
+func carry(ids *forward.ExtensionIDs, e answer.Extension) bool {
 	switch e.URI {
 	case answer.ExtAudioLevel:
 		ids.AudioLevel = e.ID
@@ -65,7 +71,10 @@ func carry(ids *forward.ExtensionIDs, e answer.Extension) {
 		ids.PlayoutDelay = e.ID
 	case answer.ExtAbsCaptureTime:
 		ids.CaptureTime = e.ID
+	default:
+		return false
 	}
+	return true
 }
 
 // stamp is what only the moment of sending tells.
@@ -75,22 +84,41 @@ type stamp struct {
 }
 
 // write puts the header extensions of a packet into b, which has room for them, and returns their size.
-func (ids *extensionIDs) write(b []byte, mid []byte, o *forward.Out, st stamp) int {
-	w := elements{b: b, n: 4, wide: ids.wide || len(mid) > maxOneByte || ids.descriptor != 0 && len(o.Descriptor) > maxOneByte}
-	w.add(ids.mid, mid)
-	if ids.transport != 0 {
-		w.add(ids.transport, []byte{byte(st.number >> 8), byte(st.number)})
+func (s *sentExtensions) write(b []byte, o *forward.Out, st stamp) int {
+	w := elements{b: b, wide: s.wide || s.descriptor != 0 && len(o.Descriptor) > maxOneByte}
+	if w.wide {
+		w.n = elementsAt
+		s.begin(&w, st)
+	} else {
+		w.n = copy(b, s.head)
+		s.restamp(b[:w.n], st)
 	}
-	if ids.sendTime != 0 {
-		t := absoluteSendTime(st.at)
-		w.add(ids.sendTime, []byte{byte(t >> 16), byte(t >> 8), byte(t)})
-	}
-	w.add(ids.descriptor, o.Descriptor)
-	w.add(ids.carried.AudioLevel, o.Extensions.AudioLevel())
-	w.add(ids.carried.Orientation, o.Extensions.Orientation())
-	w.add(ids.carried.PlayoutDelay, o.Extensions.PlayoutDelay())
-	w.add(ids.carried.CaptureTime, o.Extensions.CaptureTime())
+	w.add(s.descriptor, o.Descriptor)
+	w.add(s.carried.AudioLevel, o.Extensions.AudioLevel())
+	w.add(s.carried.Orientation, o.Extensions.Orientation())
+	w.add(s.carried.PlayoutDelay, o.Extensions.PlayoutDelay())
+	w.add(s.carried.CaptureTime, o.Extensions.CaptureTime())
 	return w.finish()
+}
+
+// begin writes what every packet has. restamp knows the order.
+func (s *sentExtensions) begin(w *elements, st stamp) {
+	t := absoluteSendTime(st.at)
+	w.add(s.mid, []byte(s.name))
+	w.add(s.transport, []byte{byte(st.number >> 8), byte(st.number)})
+	w.add(s.sendTime, []byte{byte(t >> 16), byte(t >> 8), byte(t)})
+}
+
+// restamp has head say when it is sent.
+func (s *sentExtensions) restamp(head []byte, st stamp) {
+	if s.sendTime != 0 {
+		t, at := absoluteSendTime(st.at), len(head)-3
+		head[at], head[at+1], head[at+2] = byte(t>>16), byte(t>>8), byte(t)
+		head = head[:at-1] // and its ID
+	}
+	if s.transport != 0 {
+		binary.BigEndian.PutUint16(head[len(head)-2:], st.number)
+	}
 }
 
 // absoluteSendTime is t in seconds with 18 bits of fraction, modulo 64.
@@ -117,10 +145,12 @@ func (w *elements) add(id uint8, data []byte) {
 	w.n += copy(w.b[w.n:], data)
 }
 
+// elementsAt is the size of what is in front of the elements: the profile and the length of the block.
+const elementsAt = 4
+
 // finish pads the block and writes what is in front of it. A block of nothing has no size.
 func (w *elements) finish() int {
-	const header = 4
-	if w.n == header {
+	if w.n == elementsAt {
 		return 0
 	}
 	for w.n%4 != 0 {

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/delivery"
@@ -14,6 +16,12 @@ const maxRoundTrip = 10 * time.Second
 
 // hearing is what a peer's RTCP tells about the way to it.
 type hearing struct {
+	reference atomic.Pointer[reference] // to be answered with the next sender report, nil for none
+	roundTrip atomic.Int64              // time.Duration to the peer and back, 0 for unknown
+
+	// mu is held while feedback is given to listeners, so that one goroutine does it at a time.
+	mu sync.Mutex
+	// Guarded by mu.
 	quality delivery.Quality
 	results []delivery.Result // used again
 	tally   delivery.Tally    // of the present compound packet
@@ -41,8 +49,8 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 		p.host.count.undecrypted.Add(1)
 		return
 	}
-	p.feeding.Lock()
-	defer p.feeding.Unlock()
+	p.heard.mu.Lock()
+	defer p.heard.mu.Unlock()
 	for rest := plain; len(rest) > 0; {
 		var k rtcp.Packet
 		if k, rest, err = rtcp.Next(rest); err != nil {
@@ -177,7 +185,7 @@ func (p *Peer) pictureLost(ssrc uint32) {
 
 func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
 	if t, ok := k.ReferenceTime(); ok {
-		p.reference.Store(&reference{k.Sender(), t.Middle(), now})
+		p.heard.reference.Store(&reference{k.Sender(), t.Middle(), now})
 	}
 	for i := 0; ; i++ {
 		d, ok := k.Delay(i)
@@ -190,12 +198,12 @@ func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
 	}
 }
 
-// tell has the owner know what a compound packet told about the way to the peer. feeding is held.
+// tell has the owner know what a compound packet told about the way to the peer. heard.mu is held.
 func (p *Peer) tell(now time.Time) {
 	h := &p.heard
 	if h.trip > 0 {
 		h.quality.Measured(h.trip)
-		p.roundTrip.Store(int64(h.quality.RoundTrip))
+		p.heard.roundTrip.Store(int64(h.quality.RoundTrip))
 	}
 	reported := h.tally.Into(&h.quality)
 	if (reported || h.trip > 0 || h.news || len(h.results) > 0) && p.on.Delivery != nil {

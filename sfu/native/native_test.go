@@ -73,7 +73,9 @@ func slotMedia() *answer.Media {
 			{PT: 100, Name: "H264", Clock: 90000, Params: "packetization-mode=1;profile-level-id=42001f", RTX: 101},
 			{PT: 102, Name: "H264", Clock: 90000, Params: "profile-level-id=42e01f;packetization-mode=1", RTX: 103},
 		},
-		Extensions: []answer.Extension{{ID: 4, URI: answer.ExtMID}, {ID: 9, URI: answer.ExtDependency}},
+		Extensions: []answer.Extension{
+			{ID: 4, URI: answer.ExtMID}, {ID: 5, URI: answer.ExtTransportCC}, {ID: 6, URI: answer.ExtAbsSendTime}, {ID: 9, URI: answer.ExtDependency},
+		},
 	}
 }
 

@@ -41,10 +41,7 @@ type Peer struct {
 	clock   report.Offset // of the publisher
 
 	listeners atomic.Pointer[map[uint32]*Sender] // by SSRC; a new map for every change, made in Answer
-	feeding   sync.Mutex                         // held while feedback is given to a listener, so that one goroutine does it at a time
-	heard     hearing                            // guarded by feeding
-	reference atomic.Pointer[reference]          // to be answered with the next sender report, nil for none
-	roundTrip atomic.Int64                       // time.Duration to the peer and back, 0 for unknown
+	heard     hearing
 }
 
 func newPeer(h *Host, on link.Handlers) *Peer {

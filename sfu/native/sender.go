@@ -25,12 +25,11 @@ type Sender struct {
 	codecs     []answer.Codec
 	video      bool
 	ssrc, rtx  uint32
-	mid        []byte
-	extensions extensionIDs
+	extensions sentExtensions
 	rate       uint32
 
 	feedback  link.Feedback   // set by Listen, before the sender is found by its SSRC
-	reception delivery.Stream // guarded by peer.feeding
+	reception delivery.Stream // guarded by peer.heard.mu
 
 	// Guarded by peer.out.mu.
 	sent       report.Sender
@@ -39,8 +38,8 @@ type Sender struct {
 
 func newSender(p *Peer, m *answer.Media) *Sender {
 	s := &Sender{
-		peer: p, codecs: m.Codecs, video: m.Kind == answer.Video, ssrc: m.Out.SSRC, rtx: m.Out.RTX, mid: []byte(m.MID),
-		extensions: sentExtensions(m.Extensions),
+		peer: p, codecs: m.Codecs, video: m.Kind == answer.Video, ssrc: m.Out.SSRC, rtx: m.Out.RTX,
+		extensions: newSentExtensions(m.Extensions, m.MID),
 	}
 	for _, c := range m.Codecs {
 		s.rate = max(s.rate, uint32(c.Clock)) // the same for all that are forwarded
@@ -136,7 +135,7 @@ func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out, st stamp) int {
 	binary.BigEndian.PutUint16(b[2:], o.Seq)
 	binary.BigEndian.PutUint32(b[4:], o.Timestamp)
 	binary.BigEndian.PutUint32(b[8:], ssrc)
-	n := headerSize + s.extensions.write(b[headerSize:], s.mid, o, st)
+	n := headerSize + s.extensions.write(b[headerSize:], o, st)
 	if n > headerSize {
 		b[0] |= 0x10
 	}
@@ -152,7 +151,7 @@ func (s *Sender) senderReport(via *link.Outlet) error {
 	}
 	b := rtcp.AppendSenderReport(via.Scratch[:0:link.MTU], s.ssrc, r)
 	b = rtcp.AppendCNAME(b, s.ssrc, s.peer.cname)
-	if q := s.peer.reference.Swap(nil); q != nil {
+	if q := s.peer.heard.reference.Swap(nil); q != nil {
 		b = rtcp.AppendDelay(b, s.ssrc, rtcp.Delay{SSRC: q.ssrc, LRR: q.middle, DLRR: report.Delay(via.Now.Sub(q.at))})
 	}
 	return s.peer.out.rtcpLocked(s.peer.wire, b, via)

@@ -208,7 +208,7 @@ func (s *streams) open(m *answer.Media, rid string, ssrc uint32) (stream, bool) 
 		case answer.ExtDependency:
 			t.stream.DescriptorID = e.ID
 		default:
-			carry(&t.stream.Extensions, e)
+			_ = carry(&t.stream.Extensions, e) // all others are read here only
 		}
 	}
 	s.tracks = append(s.tracks, t)

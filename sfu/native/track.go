@@ -174,7 +174,7 @@ func (t *Track) RequestAgain(lost []receive.Pair, via *link.Outlet) (roundTrip t
 			return 0, err
 		}
 	}
-	return time.Duration(t.peer.roundTrip.Load()), nil
+	return time.Duration(t.peer.heard.roundTrip.Load()), nil
 }
 
 // agreed says whether one of the codecs has a kind of feedback (a=rtcp-fb).

@@ -28,9 +28,10 @@ const maxRecorded = 1024
 // fit is due still.
 const maxReport = 1100
 
-// Arrivals records when packets of one transport arrived. The zero value is ready.
+// Arrivals records when packets of one transport arrived. The zero value is ready; memory is taken with the first packet, for
+// those who only watch send none.
 type Arrivals struct {
-	times   [maxRecorded]time.Duration // since epoch, by number modulo the size; 0 for not received
+	times   *[maxRecorded]time.Duration // since epoch, by number modulo the size; 0 for not received
 	epoch   time.Time
 	next    uint64 // first number not yet reported
 	highest uint64 // newest number received
@@ -41,6 +42,7 @@ type Arrivals struct {
 // reported already, or far too old, do not.
 func (a *Arrivals) Packet(now time.Time, n uint64) bool {
 	if a.highest == 0 {
+		a.times = new([maxRecorded]time.Duration)
 		a.epoch = now.Add(-referenceUnit)
 		a.next, a.highest = n, n
 		a.times[n%maxRecorded] = now.Sub(a.epoch)

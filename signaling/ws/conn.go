@@ -137,7 +137,11 @@ func (c *Conn) Read() (Message, error) {
 		if len(b) <= limit {
 			return Message{Binary: kind == websocket.BinaryMessage, Data: b}, nil
 		}
-		c.Finish(protocol.CloseTooBig, "the message is larger than "+strconv.Itoa(limit)+" bytes")
+		code := c.cfg.TooBig
+		if code == 0 {
+			code = protocol.CloseTooBig
+		}
+		c.Finish(code, "the message is larger than "+strconv.Itoa(limit)+" bytes")
 	}
 }
 

@@ -6,16 +6,21 @@
 // business, and it knows no session.
 package ws
 
-import "time"
+import (
+	"time"
+
+	"github.com/turnout-rtc/turnout/signaling/protocol"
+)
 
 // Config of a door. What has no other meaning when it is zero must be set.
 type Config struct {
-	Protocol     string        // the sub-protocol that has to be among those offered; empty: any
-	Origins      []string      // that may connect besides the server's own; "*" is all
-	Heartbeat    time.Duration // between pings
-	Timeout      time.Duration // silence after which a Conn is dead, and how long one write may take
-	MessageBytes int           // of the largest text message; 0: none are allowed
-	BinaryBytes  int           // of the largest binary message; 0: none are allowed, see Conn.AllowBinary
+	Protocol     string             // the sub-protocol that has to be among those offered; empty: any
+	Origins      []string           // that may connect besides the server's own; "*" is all
+	Heartbeat    time.Duration      // between pings
+	Timeout      time.Duration      // silence after which a Conn is dead, and how long one write may take
+	MessageBytes int                // of the largest text message; 0: none are allowed
+	BinaryBytes  int                // of the largest binary message; 0: none are allowed, see Conn.AllowBinary
+	TooBig       protocol.CloseCode // said to who sends a larger one; 0: 1009
 	MaxConns     int
 
 	Gather time.Duration // how long frames wait for company while a Conn is busy; 0: not at all

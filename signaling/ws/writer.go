@@ -40,19 +40,21 @@ func (c *Conn) From(next func(dst []byte) ([]byte, bool)) {
 	c.Wake()
 }
 
-// Send queues a frame behind all others, text messages included. Look at Buffered: the queue has no end of its own. While the
-// Conn is busy, frames are gathered for Config.Gather and written together.
-func (c *Conn) Send(f Frame) {
+// Send queues a frame behind all others, text messages included, and returns how many bytes wait now: the queue has no end of its
+// own. While the Conn is busy, frames are gathered for Config.Gather and written together.
+func (c *Conn) Send(f Frame) (buffered int) {
 	c.mu.Lock()
 	wake := false
 	if !c.over() {
 		c.pending.push(f)
 		wake = c.queued(len(f))
 	}
+	buffered = c.buffered
 	c.mu.Unlock()
 	if wake {
 		c.Wake()
 	}
+	return buffered
 }
 
 // queued notes that so many bytes were put into pending, and says whether the writer has to be woken. mu is held.

@@ -6,7 +6,7 @@ const server = process.env['TURNOUT_URL'] ?? 'http://localhost:7880';
 
 export default defineConfig({
   plugins: [react()],
-  resolve: { conditions: ['turnout-source', 'module', 'browser', 'development|production'] },
+  resolve: { conditions: ['turnout-source', 'module', 'browser', 'development|production'], dedupe: ['yjs'] },
   server: { proxy: { '/api': server, '/ws': { target: server, ws: true } } },
   build: {
     target: 'es2022',

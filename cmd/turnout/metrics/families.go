@@ -18,6 +18,8 @@ func values() []value {
 		{"turnout_websockets", "Signaling WebSockets open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WebSockets) }},
 		{"turnout_joins_total", "Participants that joined a room.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Joins) }},
 		{"turnout_resumes_total", "Sessions that were resumed on another WebSocket.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Resumes) }},
+		{"turnout_visits", "Connections of y-websocket and Hocuspocus clients now that have documents of a room open.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Visits) }},
+		{"turnout_visits_total", "Connections of y-websocket and Hocuspocus clients that were let into a room.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Visited) }},
 		{"turnout_signaling_messages_total", "Signaling messages received.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Messages) }},
 
 		{"turnout_whip_publishing", "WHIP sessions now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.WHIP.Publishing) }},
@@ -33,6 +35,8 @@ func values() []value {
 		{"turnout_rtc_retransmitted_packets_total", "Packets sent once more because a subscriber missed them.", counter, func(s Snapshot) float64 { return float64(s.Media.Retransmitted) }},
 		{"turnout_rtc_nacks_total", "Requests for lost packets, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.NACKs) }},
 		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
+		{"turnout_rtc_replays_total", "Times that a newcomer was shown the last key frame and what followed.", counter, func(s Snapshot) float64 { return float64(s.Media.Replays) }},
+		{"turnout_rtc_replayed_packets_total", "Packets sent for that.", counter, func(s Snapshot) float64 { return float64(s.Media.Replayed) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
 		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
 		{"turnout_rtc_gave_up_total", "Times that lost packets were given up, and a key frame asked for.", counter, func(s Snapshot) float64 { return float64(s.Media.GaveUp) }},
@@ -62,6 +66,7 @@ func values() []value {
 
 		{"turnout_turn_allocations", "TURN allocations now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Allocations) }},
 		{"turnout_turn_allocations_created_total", "TURN allocations made.", counter, func(s Snapshot) float64 { return float64(s.TURN.AllocationsTotal) }},
+		{"turnout_turn_allocation_seconds_total", "Time that TURN allocations lived which have ended.", counter, func(s Snapshot) float64 { return s.TURN.AllocationTime.Seconds() }},
 		{"turnout_turn_connections", "TCP and TLS connections to the TURN server now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.Connections) }},
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
@@ -82,6 +87,7 @@ func labels() []labelled {
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	return []labelled{
 		{"turnout_turn_transport_allocations", "TURN allocations now, by the client's transport.", "transport", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsBy) }},
+		{"turnout_turn_family_allocations", "TURN allocations now, by the family of the relayed address.", "family", gauge, func(s Snapshot) map[string]uint64 { return unsigned(s.TURN.AllocationsOf) }},
 		{"turnout_turn_auth_total", "TURN requests with credentials, by result.", "result", counter, func(s Snapshot) map[string]uint64 { return s.TURN.Auth }},
 		{"turnout_joins_refused_total", "Joins refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Refused }},
 		{"turnout_signaling_errors_total", "Requests refused, by error code.", "code", counter, func(s Snapshot) map[string]uint64 { return s.Signaling.Errors }},

@@ -103,8 +103,20 @@ func wellFormed(t *testing.T, offer, answer string) {
 		t.Fatalf("%d m-lines for %d", len(a.MediaDescriptions), len(o.MediaDescriptions))
 	}
 	group, _ := a.Attribute("group")
+	meaning := map[string]string{} // of a header extension's number: one for all m-lines, RFC 9143 §12
 	for i, am := range a.MediaDescriptions {
 		om := o.MediaDescriptions[i]
+		for _, attribute := range am.Attributes {
+			if attribute.Key != sdp.AttrKeyExtMap {
+				continue
+			}
+			number, uri, _ := strings.Cut(attribute.Value, " ")
+			number, _, _ = strings.Cut(number, "/")
+			if was := meaning[number]; was != "" && was != uri {
+				t.Errorf("header extension %s is %s and %s", number, was, uri)
+			}
+			meaning[number] = uri
+		}
 		if am.MediaName.Media != om.MediaName.Media || !slices.Equal(am.MediaName.Protos, om.MediaName.Protos) {
 			t.Errorf("m-line %d: %v for %v", i, am.MediaName, om.MediaName)
 		}

@@ -154,3 +154,13 @@ func acceptExtensions(offered []Extension, uris []string, mixed bool) []Extensio
 	slices.SortFunc(out, func(a, b Extension) int { return int(a.ID) - int(b.ID) })
 	return out
 }
+
+// unambiguous leaves out extensions whose numbers mean something else on an earlier m-line. RFC 9143 §12 forbids to offer such,
+// but aiortc does; and as it keeps one table for all m-lines, it breaks off when it is sent what it has agreed to.
+func (d *Description) unambiguous(list []Extension) []Extension {
+	return slices.DeleteFunc(list, func(e Extension) bool {
+		return slices.ContainsFunc(d.Media, func(m Media) bool {
+			return slices.ContainsFunc(m.Extensions, func(earlier Extension) bool { return earlier.ID == e.ID && earlier.URI != e.URI })
+		})
+	})
+}

@@ -47,6 +47,7 @@ func Compute(o *Offer, before *Description, p Policy, l Limits, newSSRC func() u
 			}
 			m.openSlot(d, fresh)
 		}
+		m.Extensions = d.unambiguous(m.Extensions)
 		d.Media = append(d.Media, m)
 	}
 	if !slices.ContainsFunc(d.Media, func(m Media) bool { return m.Role != Refused }) {

@@ -1,6 +1,7 @@
 // Messages on topics, presence and documents, over whichever wire there is. What outlives a wire is in stream.ts, which wire in wires.ts.
 import { Malformed } from './check.js';
 import { Documents } from './documents.js';
+import { guarded } from './emitter.js';
 import { TurnoutError } from './errors.js';
 import { type Counted, decode, encode, type FromServer, type Received, type Send, WIRE_BYTES } from './frame.js';
 import { type Presence, PresenceMap } from './presence.js';
@@ -205,7 +206,7 @@ export class Data {
         return;
       case 'message':
       case 'messageLossy':
-        for (const listener of [...(this.#topics.get(frame.topic) ?? [])]) listener(frame.payload, frame.from);
+        for (const listener of [...(this.#topics.get(frame.topic) ?? [])]) guarded(() => listener(frame.payload, frame.from));
         return;
       case 'error': {
         const error = new TurnoutError(frame.code, frame.message, { hint: frame.hint || undefined, retryable: frame.retryable });
@@ -256,7 +257,7 @@ export class Data {
       this.#waitingSince = undefined;
       return this.#wires.silent();
     }
-    const keepAlive = this.#presence.present && now - this.#saidAt + tickMs > this.#ttlMs / 3;
+    const keepAlive = (this.#presence.present || this.documents.present) && now - this.#saidAt + tickMs > this.#ttlMs / 3;
     if (this.#stream.ackWaits || keepAlive) this.#write(this.#stream.ack());
   }
 }

@@ -1,4 +1,5 @@
 // Documents of the room as bytes: docs/reference/data.md §6. What the bytes mean is for a CRDT library above, see @turnout/yjs.
+import { guarded } from './emitter.js';
 import { TurnoutError } from './errors.js';
 import type { Counted, FromDocument } from './frame.js';
 
@@ -60,6 +61,8 @@ interface Opened {
   said: boolean;
   /** To be opened when there is a wire. */
   due: boolean;
+  /** Awareness was told: others see somebody here, as long as this side is heard. */
+  present: boolean;
 }
 
 interface Pending {
@@ -82,7 +85,7 @@ export class Documents {
 
   /** Opens a document of the room. A name has 1–128 bytes. */
   open(name: string, events: DocumentEvents): RoomDocument {
-    const doc: Opened = { number: ++this.#lastNumber, name, events, asked: undefined, said: false, due: true };
+    const doc: Opened = { number: ++this.#lastNumber, name, events, asked: undefined, said: false, due: true, present: false };
     this.#docs.set(doc.number, doc);
     // The caller has its document in hand before the first event.
     queueMicrotask(() => this.#say(doc));
@@ -93,10 +96,16 @@ export class Documents {
       },
       update: (update) => this.#update(doc, update),
       awareness: (update) => {
-        if (doc.said) this.#wire.send({ type: 'docAwareness', doc: doc.number, update }, this.#wire.nextId());
+        if (!doc.said) return;
+        doc.present = this.#wire.send({ type: 'docAwareness', doc: doc.number, update }, this.#wire.nextId()) || doc.present;
       },
       close: () => this.#close(doc),
     };
+  }
+
+  /** @internal Whether others see this side in a document. */
+  get present(): boolean {
+    return [...this.#docs.values()].some((doc) => doc.said && doc.present);
   }
 
   /** @internal There is a wire. On a new stream the server knows no document. */
@@ -136,14 +145,16 @@ export class Documents {
       case 'docState': {
         const { writable, epoch, seq, update, stateVector } = frame;
         doc.asked = undefined;
-        return doc.events.opened({ writable, position: { epoch, seq }, update, stateVector });
+        return guarded(() => doc.events.opened({ writable, position: { epoch, seq }, update, stateVector }));
       }
       case 'docChange':
-        return doc.events.changed(frame.update, { epoch: frame.epoch, seq: frame.seq });
+        return guarded(() => doc.events.changed(frame.update, { epoch: frame.epoch, seq: frame.seq }));
       case 'docAwareness':
-        return doc.events.awareness(frame.update);
-      case 'docClosed':
-        return this.#ended(doc, new TurnoutError(frame.code, frame.message, { hint: frame.hint || undefined, retryable: frame.retryable }));
+        return guarded(() => doc.events.awareness(frame.update));
+      case 'docClosed': {
+        const { code, message, hint, retryable } = frame;
+        return this.#ended(doc, new TurnoutError(code, message, { hint: hint || undefined, retryable }));
+      }
       default:
         frame satisfies never;
     }
@@ -189,7 +200,7 @@ export class Documents {
     doc.said = false;
     doc.asked = undefined;
     this.#rejectAll(error, doc.number);
-    doc.events.closed(error);
+    guarded(() => doc.events.closed(error));
   }
 
   /** What was open is to be opened again. */

@@ -21,11 +21,16 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
 
   emit<K extends keyof Events>(event: K, ...args: Events[K]): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])] as ((...args: Events[K]) => void)[]) {
-      try {
-        listener(...args);
-      } catch (error) {
-        reportError(error);
-      }
+      guarded(() => listener(...args));
     }
+  }
+}
+
+/** Calls what is not ours: when it throws, that is reported and disturbs nobody. */
+export function guarded(f: () => void): void {
+  try {
+    f();
+  } catch (error) {
+    reportError(error);
   }
 }

@@ -48,6 +48,8 @@ export class Wires {
   #socketUp = false;
   /** Hellos on this WebSocket that were given up; their welcomes may still come. */
   #givenUp = 0;
+  /** A welcome has come since the last hello and was taken for one of those. */
+  #skipped = false;
   #channels: { wire: Wire; reliable: RTCDataChannel; lossy: RTCDataChannel } | undefined;
   /** The wire that was welcomed, and carries. */
   #current: Wire | undefined;
@@ -154,6 +156,7 @@ export class Wires {
   welcomed(wire: Wire): boolean {
     if (wire === this.#socket && this.#givenUp > 0) {
       this.#givenUp--;
+      this.#skipped = true;
       return false;
     }
     if (this.#asking !== wire) return false;
@@ -231,6 +234,7 @@ export class Wires {
 
   #ask(wire: Wire): void {
     this.#asking = wire;
+    this.#skipped = false;
     clearTimeout(this.#answer);
     this.#answer = setTimeout(() => this.#unanswered(), answerMs);
     this.#tell();
@@ -239,7 +243,8 @@ export class Wires {
 
   #unanswered(): void {
     if (this.#asking === this.#socket) {
-      this.#givenUp++;
+      // Some hellos have no answer: then the welcome that was skipped was not one of theirs.
+      if (!this.#skipped) this.#givenUp++;
       this.#asking = undefined;
       this.#socket.send(closed);
     } else this.#failChannels();

@@ -152,11 +152,7 @@ export class Pipe {
   }
   release(): void {
     this.held = false;
-    while (!this.held) {
-      const arrive = this.#underWay.shift();
-      if (!arrive) return;
-      arrive();
-    }
+    for (let arrive = this.#underWay.shift(); arrive; arrive = this.#underWay.shift()) arrive();
   }
   clear(): void {
     this.held = false;

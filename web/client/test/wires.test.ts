@@ -179,6 +179,14 @@ describe('a channel', () => {
   });
 });
 
+test('a hello that has no answer at all is said again, and the next answer counts', async () => {
+  const w = world(false);
+  vi.spyOn(w.server, 'take').mockImplementationOnce(() => undefined);
+  w.data.socket(true);
+  await vi.advanceTimersByTimeAsync(6001);
+  expect(w.links.at(-1)).toBe('fallback');
+});
+
 describe('under way when the wire changes', () => {
   async function listening(): Promise<{ w: World; got: string[] }> {
     const w = await fallenBack();

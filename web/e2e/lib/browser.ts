@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import { trust } from './domain.js';
 import { type Colour, writeCamera, writeTone } from './media.js';
 import { type Look, writePortrait } from './portrait.js';
 import { SoundCard } from './sound.js';
@@ -32,6 +33,8 @@ export interface BrowserOptions {
   dark?: boolean;
   /** The network namespace it runs in, and an origin that is to count as secure there. */
   host?: { namespace: string; origin: string };
+  /** PEM file of an authority whose certificates it trusts. */
+  authority?: string;
 }
 
 const elsewhere = resolve(import.meta.dirname, '../chromium-in-namespace');
@@ -64,10 +67,15 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
     `--use-file-for-fake-audio-capture=${tone}`,
   ];
   const args = [...quiet, ...(options.bare ? [] : fake)];
+  if (options.authority) trust(join(folder, '.pki/nssdb'), options.authority);
   if (options.host) args.push(`--unsafely-treat-insecure-origin-as-secure=${options.host.origin}`);
   const browser = await chromium.launch({
     executablePath: options.host ? elsewhere : '/usr/bin/chromium',
-    env: { ...process.env, ...(options.host && { TURNOUT_E2E_HOST: options.host.namespace }) },
+    env: {
+      ...process.env,
+      ...(options.host && { TURNOUT_E2E_HOST: options.host.namespace }),
+      ...(options.authority && { HOME: folder }), // where its certificate database is
+    },
     headless: true,
     args,
   });
@@ -104,9 +112,12 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
 export async function openFirefox(options: BrowserOptions): Promise<Page> {
   const sound = new SoundCard();
   await sound.start();
+  const profile = mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
+  if (options.authority) trust(profile, options.authority);
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',
+    userDataDir: profile,
     headless: true,
     timeout: 60_000,
     protocolTimeout: 60_000,
@@ -153,6 +164,7 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
     close: async () => {
       await browser.close();
       await sound.stop();
+      rmSync(profile, { recursive: true, force: true });
     },
   };
 }

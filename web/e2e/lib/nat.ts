@@ -7,10 +7,18 @@ import { execFileSync } from 'node:child_process';
 export const wan = '198.18.0.10';
 
 /**
- * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only. All let in only
- * what comes from where the client has sent to.
+ * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only.
+ * only443: port 443 only, over UDP and TCP. only443tcp: over TCP only. All let in only what comes from where the client has
+ * sent to.
  */
-export type NAT = 'cone' | 'symmetric' | 'udpBlocked';
+export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'only443' | 'only443tcp';
+
+/** What the NAT's firewall does with datagrams and segments from inside. */
+const firewall: Partial<Record<NAT, string[]>> = {
+  udpBlocked: ['-p udp -j DROP'],
+  only443: ['-p udp ! --dport 443 -j DROP', '-p tcp ! --dport 443 -j DROP'],
+  only443tcp: ['-p udp -j DROP', '-p tcp ! --dport 443 -j DROP'],
+};
 
 const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
 
@@ -39,7 +47,7 @@ export class Internet {
       ip netns exec ${box} iptables -t nat -A POSTROUTING -o wan0 -j MASQUERADE ${nat === 'symmetric' ? '--random-fully' : ''}
       ip netns exec ${box} iptables -A INPUT -i wan0 -j DROP # as routers do; else what nobody asked for would hold its port
     `);
-    if (nat === 'udpBlocked') run(`ip netns exec ${box} iptables -A FORWARD -p udp -j DROP`);
+    for (const rule of firewall[nat] ?? []) run(`ip netns exec ${box} iptables -A FORWARD -i lan0 ${rule}`);
     return client;
   }
 

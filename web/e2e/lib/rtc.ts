@@ -2,14 +2,15 @@
 import type { Page } from './browser.js';
 
 /** Only relayed candidates, and only through TURN over one transport. */
-export function relayOnly(transport: 'udp' | 'tcp'): string {
+export function relayOnly(transport: 'udp' | 'tcp' | 'tls'): string {
+  const [scheme, over] = transport === 'tls' ? ['turns:', 'tcp'] : ['turn:', transport];
   return `{
     const Native = window.RTCPeerConnection;
     const only = (config = {}) => ({
       ...config,
       iceTransportPolicy: 'relay',
       iceServers: (config.iceServers ?? [])
-        .map((s) => ({ ...s, urls: [s.urls].flat().filter((u) => u.startsWith('turn:') && u.includes('transport=${transport}')) }))
+        .map((s) => ({ ...s, urls: [s.urls].flat().filter((u) => u.startsWith('${scheme}') && u.includes('transport=${over}')) }))
         .filter((s) => s.urls.length > 0),
     });
     window.RTCPeerConnection = class extends Native {
@@ -36,6 +37,8 @@ export interface Path {
   protocol: string | undefined;
   relayProtocol: string | undefined;
   srtp: string | undefined;
+  /** The server's port. */
+  port: number | undefined;
 }
 
 interface Support {
@@ -52,11 +55,13 @@ export function path(page: Page): Promise<Path> {
       all.find((s) => s.id === transport?.selectedCandidatePairId) ??
       all.find((s) => s.type === 'candidate-pair' && s.state === 'succeeded' && s.nominated);
     const local = all.find((s) => s.id === pair?.localCandidateId);
+    const remote = all.find((s) => s.id === pair?.remoteCandidateId);
     return {
       type: local?.candidateType ?? 'none',
       protocol: local?.protocol,
       relayProtocol: local?.relayProtocol,
       srtp: transport?.srtpCipher,
+      port: remote && Number(remote.port),
     };
   }, null);
 }

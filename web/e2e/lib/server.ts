@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Domain } from './domain.js';
 
 const binary = resolve(import.meta.dirname, '../../../bin/turnout');
 const ethernet = '10.9.0.1'; // the namespace's own, see in-namespace
@@ -12,6 +13,8 @@ export interface ServerOptions {
   port?: number;
   /** An address at which everything is served; without one, pages come from 127.0.0.1 and media from the namespace's Ethernet address. */
   host?: string;
+  /** A name of the host, whose port 443 then serves everything. */
+  domain?: Domain;
   flags?: string[];
   data?: string;
   /** The server runs in this namespace at this address, behind a NAT that is host and forwards the port of pages. */
@@ -25,21 +28,26 @@ export class Server {
   #process: ChildProcess | undefined;
   readonly #options: ServerOptions;
   readonly #port: number;
+  readonly #plain: string;
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
     this.#port = options.port ?? 7880;
-    this.url = `http://${options.host ?? '127.0.0.1'}:${this.#port}`;
+    this.#plain = `http://${options.host ?? '127.0.0.1'}:${this.#port}`;
+    this.url = options.domain ? `https://${options.domain.name}` : this.#plain;
     this.data = options.data ?? mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   }
 
   async start(): Promise<void> {
-    const { behind } = this.#options;
+    const { behind, domain } = this.#options;
     const page = behind?.address ?? this.#options.host ?? '127.0.0.1';
     const host = behind?.address ?? this.#options.host ?? ethernet;
     const flags = ['dev', '--listen', `${page}:${this.#port}`, '--data', this.data];
-    if (this.#options.host) flags.push('--insecure-lan');
-    flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
+    if (this.#options.host || domain) flags.push('--insecure-lan');
+    if (domain) {
+      flags.push('--domain', domain.name, '--tls-listen', `${domain.address}:443`, '--tls-redirect', '');
+      flags.push('--tls-cert', domain.cert, '--tls-key', domain.key);
+    } else flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
     const command = [...(behind ? ['ip', 'netns', 'exec', behind.namespace] : []), binary, ...flags, ...(this.#options.flags ?? [])];
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
@@ -50,7 +58,7 @@ export class Server {
     child.once('exit', () => (ended.yes = true));
     for (let i = 0; i < 200; i++) {
       if (ended.yes) break;
-      const ok = await fetch(`${this.url}/readyz`).then(
+      const ok = await fetch(`${this.#plain}/readyz`).then(
         (r) => r.ok,
         () => false,
       );

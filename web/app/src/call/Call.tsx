@@ -1,6 +1,6 @@
 import type { Room } from '@turnout/client';
 import { Volume2, X } from 'lucide-react';
-import { type ReactElement, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { lazy, type ReactElement, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { recall } from '../storage.js';
 import { Button, IconButton } from '../ui/Button.js';
 import { Notice } from '../ui/Notice.js';
@@ -19,7 +19,10 @@ import { useRoom } from './useRoom.js';
 import { useShortcuts } from './useShortcuts.js';
 import { useToasts } from './useToasts.js';
 
-export type Panel = 'chat' | 'people' | 'devices';
+// The editor is larger than all the rest.
+const Notes = lazy(() => import('../notes/Notes.js'));
+
+export type Panel = 'chat' | 'people' | 'devices' | 'notes';
 
 /** A call that goes on. shareable: whether this page's address lets others in. */
 export function Call({ room, shareable }: { room: Room; shareable: boolean }): ReactElement {
@@ -27,6 +30,9 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
   const toasts = useToasts();
   const controls = useControls(room, toasts.failed);
   const [panel, setPanel] = useState<Panel>();
+  /** Once opened, the notes go on until the end of the call, seen or not. */
+  const [notes, setNotes] = useState(false);
+  if (panel === 'notes' && !notes) setNotes(true);
   const messages = useSyncExternalStore(
     (f) => room.chat.subscribe(f),
     () => room.chat.messages,
@@ -57,6 +63,7 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
     v: controls.camera.toggle,
     c: () => toggle('chat'),
     p: () => toggle('people'),
+    n: () => toggle('notes'),
     escape: close,
   });
 
@@ -74,12 +81,17 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
           )}
           <Stage snapshot={snapshot} alone={<Invite shareable={shareable} />} />
         </main>
-        {panel && (
+        {notes && (
+          <aside className={[css['panel'], css['wide']].join(' ')} aria-label={titles.notes} hidden={panel !== 'notes'}>
+            <Head title={titles.notes} onClose={close} />
+            <Suspense fallback={<p className={css['loading']}>Opening the notes…</p>}>
+              <Notes room={room} hidden={panel !== 'notes'} />
+            </Suspense>
+          </aside>
+        )}
+        {panel && panel !== 'notes' && (
           <aside className={css['panel']} aria-label={titles[panel]}>
-            <header className={css['head']}>
-              <h2>{titles[panel]}</h2>
-              <IconButton look="bare" label="Close" icon={<X />} onClick={close} />
-            </header>
+            <Head title={titles[panel]} onClose={close} />
             {panel === 'chat' && <ChatPanel room={room} messages={messages} canSend={snapshot.permissions.data} onFailed={toasts.failed} />}
             {panel === 'people' && <PeoplePanel room={room} snapshot={snapshot} shareable={shareable} onFailed={toasts.failed} />}
             {panel === 'devices' && <DevicesPanel room={room} snapshot={snapshot} onFailed={toasts.failed} />}
@@ -110,7 +122,16 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
   );
 }
 
-const titles: Record<Panel, string> = { chat: 'Chat', people: 'People', devices: 'Devices and connection' };
+const titles: Record<Panel, string> = { chat: 'Chat', people: 'People', devices: 'Devices and connection', notes: 'Notes' };
+
+function Head({ title, onClose }: { title: string; onClose: () => void }): ReactElement {
+  return (
+    <header className={css['head']}>
+      <h2>{title}</h2>
+      <IconButton look="bare" label="Close" icon={<X />} onClick={onClose} />
+    </header>
+  );
+}
 
 /** How many messages of others have come since the chat was open. */
 function useUnread(messages: Room['chat']['messages'], open: boolean): number {

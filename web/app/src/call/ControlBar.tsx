@@ -1,4 +1,18 @@
-import { Check, Link, MessageSquare, Mic, MicOff, MonitorUp, MonitorX, PhoneOff, Settings2, Users, Video, VideoOff } from 'lucide-react';
+import {
+  Check,
+  Link,
+  MessageSquare,
+  Mic,
+  MicOff,
+  MonitorUp,
+  MonitorX,
+  NotebookPen,
+  PhoneOff,
+  Settings2,
+  Users,
+  Video,
+  VideoOff,
+} from 'lucide-react';
 import type { ReactElement } from 'react';
 import { IconButton } from '../ui/Button.js';
 import type { Panel } from './Call.js';
@@ -93,6 +107,15 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
             {people}
           </span>
         </IconButton>
+        <IconButton
+          label="Notes"
+          shortcut="n"
+          data-testid="notes-toggle"
+          aria-expanded={panel === 'notes'}
+          look={panel === 'notes' ? 'active' : 'round'}
+          icon={<NotebookPen />}
+          onClick={() => onPanel('notes')}
+        />
         <IconButton
           label={unread > 0 ? `Chat, ${unread} unread` : 'Chat'}
           shortcut="c"

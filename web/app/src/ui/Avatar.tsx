@@ -18,8 +18,8 @@ export function initials(name: string): string {
   return (first + last).toUpperCase();
 }
 
-/** Spread over the circle by the golden angle, so that similar identities do not look alike. */
-function hue(identity: string): number {
+/** 0–359, spread over the circle by the golden angle, so that similar identities do not look alike. */
+export function hue(identity: string): number {
   let hash = 0;
   for (const letter of identity) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 65_521;
   return Math.round(hash * 137.508) % 360;
