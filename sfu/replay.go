@@ -91,8 +91,9 @@ func (s *slot) again(now time.Time, r *replay) bool {
 	in := &w.in
 	in.N, in.Newer = r.next, true
 	r.reader.Read(in)
+	in.Captured = 0 // timestamps are made as if it were captured now
 	if clock := r.layer.clock.Load(); clock != nil {
-		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+		in.Clock = *clock
 	}
 	if r.stamped && in.Timestamp != r.stamp {
 		s.stream.Restamp(now, r.layer.id, in.Timestamp)

@@ -113,3 +113,20 @@ func TestGapsInTimeAreKept(t *testing.T) {
 		t.Errorf("verdict %d, %+v", v, out)
 	}
 }
+
+func TestRedundancyComesAndGoesWithoutABreak(t *testing.T) {
+	r := NewRewriter(10, 1000)
+	r.Switch(red(1, 63))
+	r.Forward(start, 1, redundant(t, 50, 7000), nil)
+	plain := audio(1)
+	r.Switch(plain)
+	_, out, v := r.Forward(start.Add(time.Second), 1, opus(51, 7960), nil)
+	if v != Send || out.PayloadType != 111 || out.Seq != 11 || out.Timestamp != 1960 {
+		t.Errorf("verdict %d, %+v", v, out)
+	}
+	r.Switch(red(1, 63))
+	_, out, v = r.Forward(start.Add(2*time.Second), 1, redundant(t, 52, 8920), nil)
+	if v != Send || out.PayloadType != 63 || out.Seq != 12 || out.Timestamp != 2920 {
+		t.Errorf("verdict %d, %+v", v, out)
+	}
+}

@@ -31,7 +31,7 @@ func carried(t testing.TB, level, orientation, delay, capture []byte) forward.Ex
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := forward.In{N: 1 << 16, Key: true, Newer: true}
+	in := forward.In{N: 1 << 16, Newer: true}
 	if err := in.Parse(raw); err != nil {
 		t.Fatal(err)
 	}
