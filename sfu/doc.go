@@ -11,5 +11,10 @@
 // publication that comes in several simulcast layers is shown in one of them: each slot has a target, by default the highest
 // layer that arrives (forward.Choice). Layers within a stream, in time or space, are left out above the target.
 //
+// What is sent to a subscriber belongs to its lane: a shard.Shard with what those in it work with. A batch of packets is handed
+// to a lane once, whatever the number of slots there that it is for.
+//
+// Sound and picture of one publisher are shown on a pair of slots that clients play in sync, if one is free (assign.Slot.Pair).
+//
 // The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
 package sfu

@@ -211,7 +211,8 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
-	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l { // a decoder cannot go on without them
+	// A decoder cannot go on without what is given up.
+	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l {
 		l.publisher.router.engine.counters.gaveUp.Add(1)
 		l.requestKeyFrame()
 	}

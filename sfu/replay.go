@@ -66,6 +66,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 	r, w := s.replay, s.downlink.lane
 	for r.next <= r.newest {
 		raw, ok := r.layer.ring.Get(r.next, w.raw[:0])
+		w.in = forward.In{}
 		if !ok || w.in.Parse(raw) != nil {
 			s.giveUp() // lost on the way in, or overwritten
 			return time.Time{}, false
@@ -90,8 +91,9 @@ func (s *slot) again(now time.Time, r *replay) bool {
 	in := &w.in
 	in.N, in.Newer = r.next, true
 	r.reader.Read(in)
+	in.Captured = 0 // timestamps are made as if it were captured now
 	if clock := r.layer.clock.Load(); clock != nil {
-		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+		in.Clock = *clock
 	}
 	if r.stamped && in.Timestamp != r.stamp {
 		s.stream.Restamp(now, r.layer.id, in.Timestamp)

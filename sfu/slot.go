@@ -98,6 +98,9 @@ func (s *slot) forward(b *batch) {
 	if !s.on {
 		return
 	}
+	if r := s.replay; r != nil && r.layer == b.layer && r.source != b.source {
+		s.lose() // what is to be sent looks otherwise than what was
+	}
 	if b.ranking.For(s.highest.Spatial) == b.layer.id && s.changes(b) {
 		s.retarget(b.layer, b.source)
 	}
