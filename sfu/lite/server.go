@@ -28,7 +28,7 @@ type Server struct {
 	listeners   []*net.TCPListener
 	tcp         []netip.AddrPort // of listeners
 	fingerprint answer.Fingerprint
-	secure      []dtls.ServerOption
+	secure      []dtls.Option
 	count       counters
 	streams     streamLimits
 	asking      *asking // nil with ICE-lite

@@ -123,7 +123,7 @@ func TestWhatIsWrongIsRefusedWithASentence(t *testing.T) {
 		{"no ufrag", strings.ReplaceAll(good, "a=ice-ufrag:abcd", "a=x:1"), nil, State{}, false, "ice-ufrag"},
 		{"short pwd", strings.ReplaceAll(good, "a=ice-pwd:abcdefghijklmnopqrstuvwx", "a=ice-pwd:x"), nil, State{}, false, "ice-pwd"},
 		{"no fingerprint", strings.ReplaceAll(good, "a=fingerprint", "a=x"), nil, State{}, false, "fingerprint"},
-		{"passive", strings.ReplaceAll(good, "a=setup:actpass", "a=setup:passive"), nil, State{}, false, "actpass"},
+		{"no DTLS role", strings.ReplaceAll(good, "a=setup:actpass", "a=setup:holdconn"), nil, State{}, false, "actpass"},
 		{"bad payload type", strings.ReplaceAll(good, "SAVPF 96", "SAVPF 300"), nil, State{}, false, `"300"`},
 		{"no rtpmap", strings.ReplaceAll(good, "a=rtpmap:96", "a=x:96"), nil, State{}, false, "payload type 96"},
 		{"bad extmap", strings.ReplaceAll(good, "a=extmap:4/sendonly", "a=extmap:x"), nil, State{}, false, "extmap"},

@@ -302,7 +302,8 @@ func TestUnusableOffersAreTypedErrors(t *testing.T) {
 		"no ufrag":           {replace("a=ice-ufrag", "a=ice-xfrag"), nil, Credentials},
 		"bad ufrag":          {replace("a=ice-ufrag:", "a=ice-ufrag:a b"), nil, Credentials},
 		"no fingerprint":     {replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), nil, Credentials},
-		"DTLS server":        {replace("a=setup:actpass", "a=setup:passive"), nil, Setup},
+		"no DTLS role":       {replace("a=setup:actpass", "a=setup:holdconn"), nil, Setup},
+		"another DTLS role":  {replace("a=setup:actpass", "a=setup:passive"), first, Setup},
 		"mid twice":          {replace("a=mid:1\r\n", "a=mid:0\r\n"), nil, Syntax},
 		"other certificate":  {other, first, NewSession},
 		"m-lines are gone":   {join[:strings.LastIndex(join, "m=")], first, Order},
@@ -324,6 +325,20 @@ func TestUnusableOffersAreTypedErrors(t *testing.T) {
 	}
 	if _, err := Compute(o, nil, Policy{Audio: []string{}, Video: []string{}}, Limits{}, counted()); err != nil {
 		t.Errorf("data channels alone: %v", err)
+	}
+}
+
+func TestTheClientMayInsistOnItsDTLSRole(t *testing.T) {
+	join := stored(t, "chromium-join")
+	for setup, want := range map[string]string{"actpass": "passive", "active": "passive", "passive": "active"} {
+		d := compute(t, strings.ReplaceAll(join, "a=setup:actpass", "a=setup:"+setup), nil)
+		text := d.SDP(local)
+		if strings.Count(text, "a=setup:"+want) != strings.Count(text, "a=setup:") || d.Active != (want == "active") {
+			t.Errorf("%s is not answered by %s", setup, want)
+		}
+		if again := compute(t, join, d); again.Active != d.Active { // browsers offer actpass every time
+			t.Errorf("%s: the role has changed", setup)
+		}
 	}
 }
 
