@@ -519,3 +519,46 @@ func testPacketsThatAreLostForGoodCostAKeyFrame(t *testing.T) {
 		t.Errorf("asked %d times, and %d more after it was given up", asked, n-asked)
 	}
 }
+
+func testRedundantSoundReachesEveryoneAsTheyHaveIt(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	pub := join(t, r, 0, 0, webrtc.MimeTypeOpus, mimeTypeRED)
+	has := join(t, r, 1, 0, webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, mimeTypeRED) // other payload types
+	hasNot := join(t, r, 1, 0, webrtc.MimeTypeOpus)
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimeTypeRED, ClockRate: 48000, Channels: 2}, "mic", "mic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := pub.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := pub.negotiate(announce(tr, "mic"))
+	pub.connected()
+	for _, c := range []*client{has, hasNot} {
+		c.negotiate(nil)
+		c.connected()
+		c.transport.Subscribe(a.Published[0])
+	}
+	const theirs, ours = 96, 98 // payload types of Opus, see newPeerConnection
+	seq := uint16(0)
+	poll(t, e, "it does not arrive", func(sfu.Stats) bool {
+		seq++
+		p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960}}
+		p.Payload = []byte{0x80 | theirs, 960 >> 6, 960 & 0x3f << 2, 2, theirs, 'o', 'o', 'n', 'e', 'w'} // one block of before
+		if err := track.WriteRTP(p); err != nil {
+			t.Fatal(err)
+		}
+		return len(has.audio) > 10 && len(hasNot.audio) > 10
+	})
+	for range 5 {
+		has.receive(has.audio, nil) // the first packets come without what was before
+	}
+	if p := has.receive(has.audio, nil); p.PayloadType != ours+2 || len(p.Payload) != 10 || p.Payload[0] != 0x80|ours || p.Payload[4] != ours || !of('w')(p) {
+		t.Errorf("payload type %d with % x", p.PayloadType, p.Payload)
+	}
+	if p := hasNot.receive(hasNot.audio, nil); p.PayloadType != theirs || string(p.Payload) != "new" {
+		t.Errorf("payload type %d with % x", p.PayloadType, p.Payload)
+	}
+}
