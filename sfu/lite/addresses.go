@@ -73,7 +73,9 @@ func (s *Server) candidates(own []netip.Addr) []answer.Candidate {
 		}
 	}
 	add("udp", s.listening(own))
-	add("tcp", expand(s.tcp, own))
+	for _, l := range s.tcp {
+		add("tcp", expand([]netip.AddrPort{l.at}, own))
+	}
 	add("tcp", expand(s.cfg.Shared, own))
 	return all
 }

@@ -120,8 +120,17 @@ func TestTheClientMayHaveOneDTLSRoleOnly(t *testing.T) {
 	})
 }
 
-func TestICERestartKeepsTheSession(t *testing.T) {
-	s := open(t, lite.Config{})
+// onBoth runs a test with ICE-lite and with full ICE.
+func onBoth(t *testing.T, test func(t *testing.T, full bool)) {
+	t.Helper()
+	t.Run("lite", func(t *testing.T) { test(t, false) })
+	t.Run("full", func(t *testing.T) { test(t, true) })
+}
+
+func TestICERestartKeepsTheSession(t *testing.T) { onBoth(t, testICERestartKeepsTheSession) }
+
+func testICERestartKeepsTheSession(t *testing.T, full bool) {
+	s := open(t, lite.Config{Full: full})
 	x := s.transport(t)
 	p := newClient(t, clientConfig{})
 	d := p.offer(x, nil)

@@ -83,7 +83,7 @@ func (s *Server) shut(p *port) {
 	}
 	s.mu.Lock()
 	s.table.RemoveSocket(p.number)
-	p.dropped(s.shutDropped)
+	s.count.shut(p.sock)
 	ports := slices.Clone(*s.ports.Load())
 	ports[p.number] = nil
 	s.ports.Store(&ports)

@@ -33,8 +33,8 @@ func (s *Server) certify() error {
 		}
 		s.cfg.Certificate = c
 	}
-	s.fingerprint = fingerprint("sha-256", s.cfg.Certificate.Certificate[0])
-	s.secure = []dtls.Option{
+	s.id.fingerprint = fingerprint("sha-256", s.cfg.Certificate.Certificate[0])
+	s.id.options = []dtls.Option{
 		dtls.WithCertificates(s.cfg.Certificate),
 		dtls.WithSRTPProtectionProfiles(srtpkeys.Profiles()...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
@@ -170,7 +170,7 @@ func (t *Transport) handshake() (*dtls.Conn, error) {
 
 // dtls is our end of a handshake that has not begun.
 func (t *Transport) dtls(client bool) (*dtls.Conn, error) {
-	common := slices.Concat(t.server.secure, []dtls.Option{dtls.WithVerifyPeerCertificate(t.verify)})
+	common := slices.Concat(t.server.id.options, []dtls.Option{dtls.WithVerifyPeerCertificate(t.verify)})
 	if client {
 		var options []dtls.ClientOption
 		for _, o := range common {

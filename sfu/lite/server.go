@@ -24,16 +24,14 @@ var ErrClosed = errors.New("lite: closed")
 // Server owns the sockets that all transports share.
 type Server struct {
 	// Set at construction, never changed.
-	cfg         Config
-	listeners   []*net.TCPListener
-	tcp         []netip.AddrPort // of listeners
-	fingerprint answer.Fingerprint
-	secure      []dtls.Option
-	count       counters
-	streams     streamLimits
-	asking      *asking // nil with ICE-lite
-	done        chan struct{}
-	running     sync.WaitGroup // everything that Close waits for
+	cfg     Config
+	tcp     []listener
+	id      identity
+	count   counters
+	streams streamLimits
+	asking  *asking // nil with ICE-lite
+	done    chan struct{}
+	running sync.WaitGroup // everything that Close waits for
 
 	ports atomic.Pointer[[]*port] // UDP sockets by their number; nil where there is none any more. A new slice for every change
 
@@ -44,8 +42,18 @@ type Server struct {
 	advertised []answer.Candidate   // but for those that a NAT makes of them
 	adopt      func(*Foreign) error // nil while nobody asks for foreign datagrams
 	closed     bool
+}
 
-	shutDropped map[string]uint64 // what sockets dropped that are closed; guarded by mu
+// listener of TCP, and the address that was asked for, with its port.
+type listener struct {
+	*net.TCPListener
+	at netip.AddrPort
+}
+
+// identity is who we are for DTLS.
+type identity struct {
+	fingerprint answer.Fingerprint
+	options     []dtls.Option // what all handshakes have in common
 }
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
@@ -57,7 +65,7 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Interfaces == nil {
 		cfg.Interfaces = interfaces
 	}
-	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}, shutDropped: map[string]uint64{}}
+	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
 	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {
@@ -69,8 +77,8 @@ func Open(cfg Config) (*Server, error) {
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	for _, l := range s.listeners {
-		s.running.Go(func() { s.accept(l) })
+	for _, l := range s.tcp {
+		s.running.Go(func() { s.accept(l.TCPListener) })
 	}
 	s.running.Go(s.clock)
 	if cfg.wildcard() {
@@ -94,8 +102,8 @@ func (s *Server) listen() error {
 		}
 	}
 	for _, a := range s.cfg.TCP {
-		if a.Port() == 0 && len(s.listeners) > 0 {
-			a = netip.AddrPortFrom(a.Addr(), s.tcp[0].Port())
+		if a.Port() == 0 && len(s.tcp) > 0 {
+			a = netip.AddrPortFrom(a.Addr(), s.tcp[0].at.Port())
 		}
 		network := "tcp" // a wildcard one has both families
 		if a.Addr().Is4() {
@@ -105,7 +113,7 @@ func (s *Server) listen() error {
 		if err != nil {
 			return fmt.Errorf("lite: listen on TCP %s: %w", a, err)
 		}
-		s.listeners, s.tcp = append(s.listeners, l), append(s.tcp, netip.AddrPortFrom(a.Addr(), addrOf(l).Port()))
+		s.tcp = append(s.tcp, listener{l, netip.AddrPortFrom(a.Addr(), addrOf(l).Port())})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,7 +266,7 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) closeSockets() {
-	for _, l := range s.listeners {
+	for _, l := range s.tcp {
 		_ = l.Close()
 	}
 	s.streams.closeAll()

@@ -1,6 +1,11 @@
 package lite
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
 
 // Stats of a Server since it was opened.
 type Stats struct {
@@ -29,6 +34,8 @@ type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
 	foreignFull, addressLimit                            atomic.Uint64
+
+	closed tally
 }
 
 // Stats may be called from any goroutine.
@@ -44,20 +51,39 @@ func (s *Server) Stats() Stats {
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
 		DropAddressLimit: c.addressLimit.Load(),
 	}
-	s.mu.RLock()
-	for reason, n := range s.shutDropped {
-		dropped[reason] += n
-	}
-	s.mu.RUnlock()
+	s.count.closed.into(dropped)
 	for _, p := range s.all() {
-		p.dropped(dropped)
+		addDropped(dropped, p.sock)
 	}
 	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: dropped}
 }
 
-// dropped adds what the socket dropped to all.
-func (p *port) dropped(all map[string]uint64) {
-	for reason, n := range p.sock.Stats().Dropped {
+// tally is what sockets dropped that are closed.
+type tally struct {
+	mu  sync.Mutex
+	all map[string]uint64 // guarded by mu
+}
+
+func (t *tally) into(all map[string]uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for reason, n := range t.all {
+		all[reason] += n
+	}
+}
+
+// shut keeps what a socket dropped that is closed now.
+func (c *counters) shut(sock *netio.Socket) {
+	c.closed.mu.Lock()
+	defer c.closed.mu.Unlock()
+	if c.closed.all == nil {
+		c.closed.all = map[string]uint64{}
+	}
+	addDropped(c.closed.all, sock)
+}
+
+func addDropped(all map[string]uint64, sock *netio.Socket) {
+	for reason, n := range sock.Stats().Dropped {
 		all["udp_"+reason] += n
 	}
 }

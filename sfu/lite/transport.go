@@ -72,7 +72,7 @@ func newTransport(s *Server, emit func(Event)) *Transport {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
 	t.agreed.local = answer.Local{
-		Lite: s.asking == nil, Fingerprint: s.fingerprint, CNAME: rand.Text()[:16],
+		Lite: s.asking == nil, Fingerprint: s.id.fingerprint, CNAME: rand.Text()[:16],
 		Session: binary.BigEndian.Uint64(id[:]) >> 2, MaxMessageSize: uint32(s.cfg.Limits.Message),
 	}
 	return t
