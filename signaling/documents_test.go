@@ -120,7 +120,8 @@ func (a *archive) unspoiled(f func()) {
 	for i, text := range []string{"before", "after"} {
 		clock := uint64(i) * uint64(len("before"))
 		ada.say(yjs.SyncUpdate, typed(client, clock, text))
-		for !strings.Contains(string(bob.hear(yjs.SyncUpdate)), text) { // others may have typed, too
+		for heard := ""; !strings.Contains(heard, text); { // others may have typed, too
+			heard = string(bob.hear(yjs.SyncUpdate))
 		}
 		if i == 0 {
 			f()
@@ -258,7 +259,7 @@ func TestOneClientMayNotOpenTenThousandDocuments(t *testing.T) {
 		if granted != 100 || denied < 500 {
 			t.Errorf("%d opened, %d denied", granted, denied)
 		}
-		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 32<<20 { // ten thousand would take ten times that
 			t.Errorf("the heap has grown by %d bytes", grown)
 		}
 	})
