@@ -32,6 +32,9 @@ type Config struct {
 	RTXFloorKbps int           `yaml:"rtx_floor_kbps" default:"500" help:"Retransmissions a participant gets in any case, in kbit/s."`
 	GSOBurst     int           `yaml:"gso_burst" default:"10" help:"Packets to one participant that leave back to back, up to 64."`
 	LaneQueue    int           `yaml:"lane_queue" default:"256" help:"Batches of packets that wait for one processor before the oldest is dropped."`
+
+	Sockets Sockets `yaml:"sockets" embed:"" prefix:"socket-"`
+	Limits  Limits  `yaml:"limits" embed:"" prefix:"limit-"`
 }
 
 // Values of Config.ICE. Nothing means ICEAuto.
@@ -88,8 +91,10 @@ func (c Config) Validate() error {
 	if !slices.Contains([]string{"", ICEAuto, ICELite, ICEFull}, c.ICE) {
 		return fmt.Errorf("ice is %q: it must be %q, %q or %q", c.ICE, ICEAuto, ICELite, ICEFull)
 	}
-	if err := c.stun(); err != nil {
-		return err
+	for _, err := range []error{c.stun(), c.Sockets.validate(), c.Limits.validate()} {
+		if err != nil {
+			return err
+		}
 	}
 	for _, l := range c.limits() {
 		if *l.value < 0 {

@@ -29,7 +29,7 @@ type Engine struct {
 	rooms atomic.Uint64 // routers so far
 
 	counters counters
-	batches  sync.Pool      // of *batch that nobody uses
+	batches  chan *batch    // that nobody uses
 	sources  atomic.Uint64  // last forward.SourceID given out
 	running  sync.WaitGroup // the loops of all transports; added to under mu
 
@@ -51,17 +51,20 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	for _, o := range options {
 		o(&more)
 	}
-	host, err := native.Open(native.Config{
-		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes, Burst: cfg.GSOBurst,
+	lower := native.Config{
+		UDP: cfg.UDP, TCP: cfg.TCP, Public: public, Shared: more.tcp, Slots: cfg.MaxSlots, Bytes: cfg.MaxSDPBytes,
 		Orientation: cfg.VideoOrientation, Bandwidth: uint64(cfg.MaxREMB),
 		ICE: native.ICE(cfg.ICE), STUN: cfg.STUN,
-	})
+	}
+	cfg.transport(&lower)
+	host, err := native.Open(lower)
 	if err != nil {
 		return nil, err
 	}
 	return &Engine{
 		config: cfg, host: host, log: log, routers: make(map[*Router]struct{}),
-		lanes: newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, host.NewOutlet),
+		lanes:   newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, func() *link.Outlet { return new(link.Outlet) }),
+		batches: make(chan *batch, spareBatches),
 	}, nil
 }
 

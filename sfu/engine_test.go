@@ -48,7 +48,7 @@ func TestAddressInUseIsNamed(t *testing.T) {
 }
 
 func TestConfigIsValidated(t *testing.T) {
-	good := sfu.Config{UDP: ":7882", TCP: ":7882"}
+	good := sfu.Config{UDP: ":7882", TCP: ":7882", ICE: sfu.ICEFull, STUN: []string{"stun.example.org", "192.0.2.1:3478", "[2001:db8::1]:3478", "2001:db8::1"}}
 	if err := good.Validate(); err != nil {
 		t.Errorf("good config: %v", err)
 	}
@@ -60,6 +60,13 @@ func TestConfigIsValidated(t *testing.T) {
 		"max_slots":        func(c *sfu.Config) { c.MaxSlots = -1 },
 		"max_publications": func(c *sfu.Config) { c.MaxPublications = -1 },
 		"max_sdp_bytes":    func(c *sfu.Config) { c.MaxSDPBytes = -1 },
+		"stun":             func(c *sfu.Config) { c.STUN = []string{"stun.example.org", "stun:stun.example.org:3478"} },
+		"stun has":         func(c *sfu.Config) { c.STUN = make([]string, 9) },
+
+		"limits.candidates":        func(c *sfu.Config) { c.Limits.Candidates = -1 },
+		"limits.handshake_timeout": func(c *sfu.Config) { c.Limits.Handshake = -1 },
+		"sockets.write_wait":       func(c *sfu.Config) { c.Sockets.WriteWait = -1 },
+		"sockets.per_address is":   func(c *sfu.Config) { c.Sockets.PerAddress = 99 },
 	} {
 		c := good
 		change(&c)

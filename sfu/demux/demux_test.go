@@ -202,6 +202,11 @@ func TestTableAgainstModel(t *testing.T) {
 		case 1, 2:
 			_ = tab.AddUfrag(string(rune('a'+o)), o)
 			live[o] = true
+		case 3:
+			if socket := rng.IntN(20); socket < 2 {
+				tab.RemoveSocket(socket)
+				model = slices.DeleteFunc(model, func(b bound) bool { return b.p.Socket == socket })
+			}
 		default:
 			may := tab.MayBind(now, p, o)
 			err := tab.Bind(now, p, o)

@@ -114,6 +114,16 @@ func (t *Table[O]) Remove(o O) {
 	delete(t.owners, o)
 }
 
+// RemoveSocket forgets the paths of a socket.
+func (t *Table[O]) RemoveSocket(number int) {
+	for p, s := range t.paths {
+		if p.Socket == number {
+			delete(t.paths, p)
+			t.owners[s.owner].dropPath(p)
+		}
+	}
+}
+
 // ByUfrag is the owner of a binding request.
 func (t *Table[O]) ByUfrag(ufrag []byte) (O, bool) {
 	o, ok := t.ufrags[string(ufrag)]

@@ -65,8 +65,6 @@ type Host interface {
 	// Advertised lists the addresses that answers contain, best first.
 	Advertised() []Address
 	NewPeer(on Handlers) (Peer, error)
-	// NewOutlet makes a way to send to all peers, for one goroutine at a time.
-	NewOutlet() *Outlet
 	Share
 	// ICE is "lite" or "full", and why.
 	ICE() (mode, because string)
@@ -161,27 +159,26 @@ type Channel interface {
 	OnDrain(threshold uint64, f func())
 }
 
-// Outlet collects what one goroutine sends, for as few system calls as possible. A nil Outlet is for transports that send at
-// once.
+// Outlet collects what one goroutine sends, for as few system calls as possible. The zero value works. A nil Outlet is for
+// transports that send at once.
 type Outlet struct {
 	Now time.Time // when what is being sent was received
 
-	sockets []*netio.Socket
 	writers []*netio.Writer // by number of the socket; made when first needed
 	Scratch [2 * MTU]byte   // for whoever is sending
 }
 
-// NewOutlet makes an outlet of sockets.
-func NewOutlet(sockets []*netio.Socket) *Outlet {
-	return &Outlet{sockets: sockets, writers: make([]*netio.Writer, len(sockets))}
-}
-
-// Writer of a socket by its number.
-func (o *Outlet) Writer(number int) *netio.Writer {
-	if o.writers[number] == nil {
-		o.writers[number] = o.sockets[number].NewWriter()
+// Writer of a socket that has a number.
+func (o *Outlet) Writer(number int, sock *netio.Socket) *netio.Writer {
+	if missing := number + 1 - len(o.writers); missing > 0 {
+		o.writers = append(o.writers, make([]*netio.Writer, missing)...)
 	}
-	return o.writers[number]
+	w := o.writers[number]
+	if w == nil || w.Socket() != sock { // another socket has the number now
+		w = sock.NewWriter()
+		o.writers[number] = w
+	}
+	return w
 }
 
 // Flush sends what was collected.

@@ -28,7 +28,7 @@ func (t *Transport) restart(fresh, remote icelite.Credentials) {
 		retired = a.answers.Restart(fresh, remote.Ufrag)
 	}
 	if t.agent.asks != nil {
-		t.agent.asks.Begin(fresh, remote, t.server.bases())
+		t.agent.asks.Begin(fresh, remote, bases(t.server.all()))
 	}
 	t.mu.Unlock()
 	t.server.retire(retired)
@@ -149,6 +149,18 @@ func (t *Transport) tick(now time.Time) {
 	if hurry {
 		t.server.asking.hurry(t)
 	}
+	t.tell(changed)
+}
+
+// lostSocket says that a UDP socket is gone.
+func (t *Transport) lostSocket(number int) {
+	t.mu.Lock()
+	a := &t.agent
+	if a.answers != nil {
+		a.answers.LostSocket(number)
+	}
+	changed := t.publish()
+	t.mu.Unlock()
 	t.tell(changed)
 }
 

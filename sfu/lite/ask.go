@@ -30,6 +30,7 @@ type asking struct {
 	// Set at construction, never changed.
 	server  *Server
 	wake    chan struct{} // of capacity 1: there is something to look at
+	again   chan struct{} // of capacity 1: addresses have changed
 	settled chan struct{} // closed by end, when STUN servers have answered or it is no use to wait
 	end     func()
 
@@ -43,7 +44,7 @@ type asking struct {
 
 func newAsking(s *Server) *asking {
 	a := &asking{
-		server: s, wake: make(chan struct{}, 1), settled: make(chan struct{}),
+		server: s, wake: make(chan struct{}, 1), again: make(chan struct{}, 1), settled: make(chan struct{}),
 		tags: map[uint32]*Transport{}, soon: map[*Transport]struct{}{},
 	}
 	a.end = sync.OnceFunc(func() { close(a.settled) })
@@ -80,6 +81,14 @@ func (a *asking) hurry(t *Transport) {
 	a.soon[t] = struct{}{}
 	a.mu.Unlock()
 	a.look()
+}
+
+// moved says that we have other addresses.
+func (a *asking) moved() {
+	select {
+	case a.again <- struct{}{}:
+	default:
+	}
 }
 
 func (a *asking) look() {
@@ -185,15 +194,16 @@ func (a *asking) mappings() []icefull.Mapping {
 
 // survey is the goroutine that looks up STUN servers.
 func (a *asking) survey(ctx context.Context) {
-	again := time.NewTicker(resolveEvery)
-	defer again.Stop()
+	regularly := time.NewTicker(resolveEvery)
+	defer regularly.Stop()
 	for {
 		var servers []netip.AddrPort
 		for _, s := range a.server.cfg.STUN {
 			servers = append(servers, resolve(ctx, s)...)
 		}
+		from := bases(a.server.all())
 		a.mu.Lock()
-		a.mapper.Ask(time.Now(), a.server.bases(), servers)
+		a.mapper.Ask(time.Now(), from, servers)
 		a.asked = true
 		a.settle()
 		a.mu.Unlock()
@@ -201,7 +211,8 @@ func (a *asking) survey(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-again.C:
+		case <-regularly.C:
+		case <-a.again:
 		}
 	}
 }

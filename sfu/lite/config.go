@@ -25,6 +25,9 @@ type Config struct {
 	Full bool     // for a server behind a NAT: it sends checks, too, and finds out how the NAT shows it
 	STUN []string // servers to ask for that, as host:port or host; not used without Full
 
+	// Interfaces lists the addresses of this machine, what an unspecified address stands for; nil asks the system.
+	Interfaces func() ([]netip.Addr, error)
+
 	Certificate tls.Certificate // of DTLS; none makes one
 	Policy      answer.Policy
 	Offer       answer.Limits
@@ -50,6 +53,8 @@ type Limits struct {
 	TCPPerOwner int           // connections of one transport; default 4
 	Foreign     int           // datagrams waiting for who takes the foreign ones, per socket; default 512
 	Candidates  int           // of a peer that are checked, with Config.Full; default 32
+	Addresses   int           // of this machine that are listened on; default 32
+	Watch       time.Duration // between two looks at the addresses of this machine; default 5 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -67,6 +72,10 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TCPPerOwner, 4)
 	set(&l.Foreign, 512)
 	set(&l.Candidates, 32)
+	set(&l.Addresses, 32)
+	if l.Watch <= 0 {
+		l.Watch = 5 * time.Second
+	}
 	if l.Handshake <= 0 {
 		l.Handshake = 30 * time.Second
 	}

@@ -23,8 +23,11 @@
 // What happens by itself is told by events: the state has changed, a data channel was opened or closed. Keys and Path are
 // read when needed; they cost an atomic load.
 //
-// Goroutines: one reader per UDP socket, one clock for all transports, with Config.Full one that asks and one that looks up
-// STUN servers, three of pion's per transport with DTLS, and with
-// data channels four of SCTP and one that accepts them; one reader and one writer per TCP connection; one reader per
-// channel. Server.Close waits for them.
+// Its ports can be shared: Foreign hands out the datagrams that are a STUN and TURN server's, AdoptTCP takes ICE-TCP
+// connections that somebody else has accepted.
+//
+// Goroutines: one reader per UDP socket, one clock for all transports; one that follows the machine's addresses where an
+// unspecified one is listened on; with Config.Full one that sends checks and one that looks up STUN servers. Three of pion's
+// per transport with DTLS, and with data channels four of SCTP and one that accepts them; one reader and one writer per TCP
+// connection; one reader per channel. Server.Close waits for them.
 package lite

@@ -33,19 +33,31 @@ func newForeign(sock *netio.Socket, limit int, dropped *atomic.Uint64) *Foreign 
 	return f
 }
 
-// Foreign has adopt take the foreign datagrams of every UDP socket, each as a connection of its own. To be called once; until
-// then, and of a socket that adopt has no use for or whose connection was closed, they are dropped.
+// Foreign has adopt take the foreign datagrams of every UDP socket, also of those to come, each as a connection of its own. To
+// be called once; until then, and of a socket that adopt has no use for or whose connection was closed, they are dropped.
 func (s *Server) Foreign(adopt func(*Foreign) error) error {
-	for i := range s.sockets {
-		f := newForeign(s.sockets[i], s.cfg.Limits.Foreign, &s.count.foreignFull)
-		s.mu.Lock()
-		closed := s.closed
-		if !closed {
-			s.foreign[i].Store(f)
-		}
-		s.mu.Unlock()
-		if closed {
-			return ErrClosed
+	s.mu.Lock()
+	closed := s.closed
+	s.adopt = adopt
+	s.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	return s.share()
+}
+
+// share offers the foreign datagrams of sockets that are new.
+func (s *Server) share() error {
+	s.mu.RLock()
+	adopt := s.adopt
+	s.mu.RUnlock()
+	if adopt == nil {
+		return nil
+	}
+	for _, p := range s.all() {
+		f := newForeign(p.sock, s.cfg.Limits.Foreign, &s.count.foreignFull)
+		if !p.foreign.CompareAndSwap(nil, f) {
+			continue
 		}
 		if err := adopt(f); err != nil {
 			_ = f.Close()

@@ -29,18 +29,20 @@ const (
 	clientsData  = "TURNOUT_IDLE_DATA"
 )
 
-// TestIdleCost prints what an idle participant costs the server. It takes a minute: set TURNOUT_MEASURE=1. Run one of the
-// two at a time: what the first has freed makes the second look smaller.
+// TestIdleCost prints what an idle participant costs the server. It takes minutes: set TURNOUT_MEASURE=1. Run one at a time:
+// what the first has freed makes the second look smaller.
 func TestIdleCost(t *testing.T) {
 	if os.Getenv("TURNOUT_MEASURE") == "" {
 		t.Skip("TURNOUT_MEASURE is not set")
 	}
-	t.Run("channel", func(t *testing.T) { idleCost(t, true) })
-	t.Run("media", func(t *testing.T) { idleCost(t, false) })
+	t.Run("channel", func(t *testing.T) { idleCost(t, lite.Config{}, true) })
+	t.Run("media", func(t *testing.T) { idleCost(t, lite.Config{}, false) })
+	t.Run("full channel", func(t *testing.T) { idleCost(t, lite.Config{Full: true}, true) })
+	t.Run("full media", func(t *testing.T) { idleCost(t, lite.Config{Full: true}, false) })
 }
 
-func idleCost(t *testing.T, data bool) {
-	s := open(t, lite.Config{})
+func idleCost(t *testing.T, cfg lite.Config, data bool) {
+	s := open(t, cfg)
 	web := httptest.NewServer(http.HandlerFunc(s.join))
 	defer web.Close()
 	const warm, n = 50, 300

@@ -5,9 +5,6 @@ import "github.com/turnout-rtc/turnout/sfu/netio"
 // Outlet is one goroutine's way out to all peers of a Server. A datagram is encrypted into the place it is sent from: Slot,
 // write into it, Commit. A peer's datagrams in a row, of one length, go to the kernel as one.
 type Outlet struct {
-	// Set at construction, never changed.
-	server *Server
-
 	// Owned by the goroutine that sends.
 	writers []*netio.Writer // by the socket's number; made when first needed
 	dirty   []*netio.Writer // with something to flush
@@ -15,9 +12,7 @@ type Outlet struct {
 }
 
 // NewOutlet makes an Outlet. It needs no closing.
-func (s *Server) NewOutlet() *Outlet {
-	return &Outlet{server: s, writers: make([]*netio.Writer, len(s.sockets))}
-}
+func (s *Server) NewOutlet() *Outlet { return &Outlet{} }
 
 // Slot returns n bytes to write the next datagram to p into, or nil if n is more than a datagram holds.
 func (o *Outlet) Slot(p Path, n int) []byte {
@@ -25,7 +20,7 @@ func (o *Outlet) Slot(p Path, n int) []byte {
 		return nil
 	}
 	if p.TCP == nil {
-		return o.writer(p.Number).Slot(n)
+		return o.writer(p).Slot(n)
 	}
 	if o.frame == nil {
 		o.frame = make([]byte, netio.MaxDatagram)
@@ -39,7 +34,7 @@ func (o *Outlet) Commit(p Path, n int) {
 		p.TCP.Send(o.frame[:n])
 		return
 	}
-	w := o.writer(p.Number)
+	w := o.writer(p)
 	if w.Empty() {
 		o.dirty = append(o.dirty, w)
 	}
@@ -54,9 +49,12 @@ func (o *Outlet) Flush() {
 	o.dirty = o.dirty[:0]
 }
 
-func (o *Outlet) writer(socket int) *netio.Writer {
-	if o.writers[socket] == nil {
-		o.writers[socket] = o.server.sockets[socket].NewWriter()
+func (o *Outlet) writer(p Path) *netio.Writer {
+	if missing := p.Number + 1 - len(o.writers); missing > 0 {
+		o.writers = append(o.writers, make([]*netio.Writer, missing)...)
 	}
-	return o.writers[socket]
+	if w := o.writers[p.Number]; w == nil || w.Socket() != p.Socket { // another socket has the number now
+		o.writers[p.Number] = p.Socket.NewWriter()
+	}
+	return o.writers[p.Number]
 }

@@ -44,8 +44,10 @@ func (t *Transport) publishPath() {
 	next := Path{Number: to.Socket, Remote: to.Remote}
 	if s := t.agent.streams[to.Socket]; s != nil {
 		next.TCP = s.conn
-	} else if ok = ok && to.Socket < len(t.server.sockets); ok {
-		next.Socket = t.server.sockets[to.Socket]
+	} else if p := t.server.port(to.Socket); p != nil {
+		next.Socket = p.sock
+	} else {
+		ok = false
 	}
 	switch was := t.path.Load(); {
 	case !ok:

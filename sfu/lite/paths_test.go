@@ -16,6 +16,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
 )
 
 // nat stands between a client and the server, as a router does that gives the client a port of its own.
@@ -91,10 +92,10 @@ func (n *nat) rebind(t testing.TB) {
 }
 
 // behindNAT is a connected client whose address the server sees can change.
-func behindNAT(t *testing.T) (*server, *transport, *client, *answer.Description, *nat) {
+func behindNAT(t *testing.T, full bool) (*server, *transport, *client, *answer.Description, *nat) {
 	t.Helper()
 	n := newNAT(t)
-	s := open(t, lite.Config{Timing: quick, Advertise: []answer.Candidate{
+	s := open(t, lite.Config{Full: full, Timing: quick, Advertise: []answer.Candidate{
 		{Protocol: "udp", Addr: n.inside.LocalAddr().(*net.UDPAddr).AddrPort()},
 	}})
 	n.server.Store(net.UDPAddrFromAddrPort(s.Sockets()[0].Addr()))
@@ -106,7 +107,11 @@ func behindNAT(t *testing.T) (*server, *transport, *client, *answer.Description,
 }
 
 func TestPeerIsFollowedWhenItsAddressChanges(t *testing.T) {
-	_, x, p, d, n := behindNAT(t)
+	onBoth(t, testPeerIsFollowedWhenItsAddressChanges)
+}
+
+func testPeerIsFollowedWhenItsAddressChanges(t *testing.T, full bool) {
+	_, x, p, d, n := behindNAT(t, full)
 	ch, out, seq := x.channel(t), x.outgoing(t, d), uint16(0)
 	p.echoes(ch, true)
 	p.receives(out)
@@ -119,7 +124,11 @@ func TestPeerIsFollowedWhenItsAddressChanges(t *testing.T) {
 }
 
 func TestSilentPeerIsNotSentToAndComesBack(t *testing.T) {
-	_, x, p, d, n := behindNAT(t)
+	onBoth(t, testSilentPeerIsNotSentToAndComesBack)
+}
+
+func testSilentPeerIsNotSentToAndComesBack(t *testing.T, full bool) {
+	_, x, p, d, n := behindNAT(t, full)
 	ch, out := x.channel(t), x.outgoing(t, d)
 	p.echoes(ch, true)
 	n.blocked.Store(true)
@@ -211,8 +220,10 @@ func TestWhatIsNobodysIsDroppedAndCounted(t *testing.T) {
 	eventually(t, "media of a known peer", func() bool { return len(s.received(x.Transport)) == 1 })
 }
 
-func TestAddressOfALivingPeerIsNotTaken(t *testing.T) {
-	s := open(t, lite.Config{})
+func TestAddressOfALivingPeerIsNotTaken(t *testing.T) { onBoth(t, testAddressOfALivingPeerIsNotTaken) }
+
+func testAddressOfALivingPeerIsNotTaken(t *testing.T, full bool) {
+	s := open(t, lite.Config{Full: full})
 	c, victim, local, remote := stranger(t, s)
 	_, attacker, other, otherRemote := stranger(t, s)
 	_, _ = c.Write(checkBy(local, remote))
@@ -227,6 +238,53 @@ func TestAddressOfALivingPeerIsNotTaken(t *testing.T) {
 	victim.Close() // and is free afterwards: the client has begun anew
 	_, _ = c.Write(checkBy(other, otherRemote))
 	attacker.waitFor(t, lite.Connecting)
+}
+
+// Packets of one peer that are sent again by somebody else are never the peer's: from an address that nobody has proven they are
+// nobody's, and from another peer's they are that peer's, whose keys do not open them.
+func TestPacketsFromAnotherAddressAreNotTheirs(t *testing.T) {
+	onBoth(t, func(t *testing.T, full bool) {
+		s := open(t, lite.Config{Full: full})
+		x := s.transport(t)
+		p := connect(t, x, clientConfig{})
+		var seq uint16
+		p.sends(x, &seq)
+		sealed := s.received(x.Transport)[0]
+		before := len(s.received(x.Transport))
+		unknown, _, _, _ := stranger(t, s)
+		_, _ = unknown.Write(sealed)
+		eventually(t, "a stranger", func() bool { return s.Stats().Dropped[lite.DropStranger] == 1 })
+		mallory, other, local, remote := stranger(t, s)
+		_, _ = mallory.Write(checkBy(local, remote))
+		other.waitFor(t, lite.Connecting)
+		_, _ = mallory.Write(sealed)
+		eventually(t, "media of the other peer", func() bool { return len(s.received(other.Transport)) == 1 })
+		if n := len(s.received(x.Transport)); n != before {
+			t.Errorf("%d packets more", n-before)
+		}
+		p.sends(x, &seq)
+	})
+}
+
+// The path follows the peer's nomination, not a preference of our own.
+func TestNominationDecidesWhereToSend(t *testing.T) {
+	onBoth(t, func(t *testing.T, full bool) {
+		s := open(t, lite.Config{Full: full, Timing: icelite.Timing{Hold: time.Millisecond}})
+		first, x, local, remote := stranger(t, s)
+		second := dialUDP(t, s)
+		use := func(c *net.UDPConn) {
+			t.Helper()
+			_, _ = c.Write(checkBy(local, remote, stun.RawAttribute{Type: stun.AttrUseCandidate}))
+			eventually(t, "the nominated path", func() bool {
+				p, ok := x.Path()
+				return ok && p.Remote == c.LocalAddr().(*net.UDPAddr).AddrPort()
+			})
+		}
+		use(first)
+		use(second)
+		_, _ = first.Write(checkBy(local, remote)) // alive, but not nominated
+		use(first)
+	})
 }
 
 func TestChannelsAreLimited(t *testing.T) {

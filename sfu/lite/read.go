@@ -15,7 +15,7 @@ const batch = 128
 // reader is what the goroutine of one socket works with.
 type reader struct {
 	server  *Server
-	socket  int
+	port    *port
 	packets [batch]netio.Packet
 	kinds   [batch]demux.Kind
 	owners  [batch]*Transport
@@ -25,15 +25,16 @@ type reader struct {
 	asked   icefull.Scratch
 }
 
-// read is the goroutine of socket i.
-func (s *Server) read(i int) {
-	r := &reader{server: s, socket: i, media: make([]Received, 0, batch)}
+// read is the goroutine of a UDP socket.
+func (s *Server) read(p *port) {
+	defer close(p.done)
+	r := &reader{server: s, port: p, media: make([]Received, 0, batch)}
 	for {
-		n, err := s.sockets[i].Read(r.packets[:])
+		n, err := p.sock.Read(r.packets[:])
 		if err != nil {
 			return // closed; nothing else ends a UDP socket
 		}
-		r.foreign = s.foreign[i].Load()
+		r.foreign = p.foreign.Load()
 		r.route(n)
 		for j := range n {
 			r.take(j)
@@ -60,7 +61,7 @@ func (r *reader) route(n int) {
 		case demux.STUN, demux.Channel, demux.Unknown:
 			continue
 		}
-		if path := (demux.Path{Socket: r.socket, Remote: p.From}); path != last {
+		if path := (demux.Path{Socket: r.port.number, Remote: p.From}); path != last {
 			last = path
 			owner, _ = r.server.table.ByPath(path)
 		}
@@ -99,7 +100,7 @@ func (r *reader) stun(p netio.Packet) {
 	case purpose == demux.Query && r.foreign != nil:
 		r.foreign.push(p)
 	case purpose == demux.Reply && r.server.asking != nil:
-		r.server.asking.answered(demux.Path{Socket: r.socket, Remote: p.From}, p.Data, &r.asked)
+		r.server.asking.answered(demux.Path{Socket: r.port.number, Remote: p.From}, p.Data, &r.asked)
 		p.Release()
 	default:
 		r.server.count.badCheck.Add(1)
@@ -109,9 +110,9 @@ func (r *reader) stun(p netio.Packet) {
 
 // check answers a connectivity check.
 func (r *reader) check(p netio.Packet, ufrag []byte) {
-	from := demux.Path{Socket: r.socket, Remote: p.From}
+	from := demux.Path{Socket: r.port.number, Remote: p.From}
 	if _, reply := r.server.check(from, p.Data, ufrag, nil, &r.scratch); reply != nil {
-		_ = r.server.sockets[r.socket].WriteTo(reply, p.From) // a check that is lost is sent again
+		_ = r.port.sock.WriteTo(reply, p.From) // a check that is lost is sent again
 	}
 }
 

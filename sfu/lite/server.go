@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,9 +15,7 @@ import (
 
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
-	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
-	"github.com/turnout-rtc/turnout/sfu/netio"
 )
 
 // ErrClosed says that the server or the transport was closed.
@@ -25,25 +24,36 @@ var ErrClosed = errors.New("lite: closed")
 // Server owns the sockets that all transports share.
 type Server struct {
 	// Set at construction, never changed.
-	cfg         Config
-	sockets     []*netio.Socket
-	foreign     []atomic.Pointer[Foreign] // by the number of the socket
-	listeners   []*net.TCPListener
-	advertised  []answer.Candidate // but for those that a NAT makes of them
-	base        []int              // number of the first socket of the same address, by number
-	fingerprint answer.Fingerprint
-	secure      []dtls.ServerOption
-	count       counters
-	streams     streamLimits
-	asking      *asking // nil with ICE-lite
-	done        chan struct{}
-	running     sync.WaitGroup // everything that Close waits for
+	cfg     Config
+	tcp     []listener
+	id      identity
+	count   counters
+	streams streamLimits
+	asking  *asking // nil with ICE-lite
+	done    chan struct{}
+	running sync.WaitGroup // everything that Close waits for
+
+	ports atomic.Pointer[[]*port] // UDP sockets by their number; nil where there is none any more. A new slice for every change
 
 	mu sync.RWMutex
 	// Guarded by mu.
-	table  *demux.Table[*Transport]
-	all    map[*Transport]struct{}
-	closed bool
+	table      *demux.Table[*Transport]
+	transports map[*Transport]struct{}
+	advertised []answer.Candidate   // but for those that a NAT makes of them
+	adopt      func(*Foreign) error // nil while nobody asks for foreign datagrams
+	closed     bool
+}
+
+// listener of TCP, and the address that was asked for, with its port.
+type listener struct {
+	*net.TCPListener
+	at netip.AddrPort
+}
+
+// identity is who we are for DTLS.
+type identity struct {
+	fingerprint answer.Fingerprint
+	options     []dtls.Option // what all handshakes have in common
 }
 
 // Open opens the sockets. An address in use or not ours is an error that names it.
@@ -52,30 +62,63 @@ func Open(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), all: map[*Transport]struct{}{}}
+	if cfg.Interfaces == nil {
+		cfg.Interfaces = interfaces
+	}
+	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
+	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {
 		return nil, err
 	}
-	if err := s.listen(); err != nil {
-		s.closeSockets()
-		return nil, err
-	}
-	s.foreign = make([]atomic.Pointer[Foreign], len(s.sockets))
 	if cfg.Full {
 		s.asking = newAsking(s)
 	}
-	for i := range s.sockets {
-		s.running.Go(func() { s.read(i) })
+	if err := s.listen(); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	for _, l := range s.listeners {
-		s.running.Go(func() { s.accept(l) })
+	for _, l := range s.tcp {
+		s.running.Go(func() { s.accept(l.TCPListener) })
 	}
 	s.running.Go(s.clock)
+	if cfg.wildcard() {
+		s.running.Go(s.watch)
+	}
 	if s.asking != nil {
 		s.ask()
 	}
 	return s, nil
+}
+
+// listen opens what is configured.
+func (s *Server) listen() error {
+	own, err := s.cfg.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, a := range expand(s.cfg.UDP, own) {
+		if err := s.open(a); err != nil && !errors.Is(err, ErrAddressLimit) {
+			return err
+		}
+	}
+	for _, a := range s.cfg.TCP {
+		if a.Port() == 0 && len(s.tcp) > 0 {
+			a = netip.AddrPortFrom(a.Addr(), s.tcp[0].at.Port())
+		}
+		network := "tcp" // a wildcard one has both families
+		if a.Addr().Is4() {
+			network = "tcp4"
+		}
+		l, err := net.ListenTCP(network, net.TCPAddrFromAddrPort(a))
+		if err != nil {
+			return fmt.Errorf("lite: listen on TCP %s: %w", a, err)
+		}
+		s.tcp = append(s.tcp, listener{l, netip.AddrPortFrom(a.Addr(), addrOf(l).Port())})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advertised = s.candidates(own)
+	return nil
 }
 
 // ask begins to ask STUN servers, and waits a moment for the answers.
@@ -96,61 +139,15 @@ func (s *Server) ask() {
 	}
 }
 
-func (s *Server) listen() error {
-	udp, err := expand(s.cfg.UDP)
-	if err != nil {
-		return err
-	}
-	for _, a := range udp {
-		c := s.cfg.Net
-		c.Addr = a
-		if a.Port() == 0 && len(s.sockets) > 0 {
-			c.Addr = withPort(a, s.sockets[0].Addr().Port())
-		}
-		opened, err := netio.Open(c)
-		if err != nil {
-			return fmt.Errorf("lite: %w", err)
-		}
-		for range opened {
-			s.base = append(s.base, len(s.sockets))
-		}
-		s.sockets = append(s.sockets, opened...)
-		s.offer("udp", opened[0].Addr())
-	}
-	tcp, err := expand(s.cfg.TCP)
-	if err != nil {
-		return err
-	}
-	for _, a := range tcp {
-		if a.Port() == 0 && len(s.listeners) > 0 {
-			a = withPort(a, addrOf(s.listeners[0]).Port())
-		}
-		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(a))
-		if err != nil {
-			return fmt.Errorf("lite: listen on TCP %s: %w", a, err)
-		}
-		s.listeners = append(s.listeners, l)
-		s.offer("tcp", addrOf(l))
-	}
-	shared, err := expand(s.cfg.Shared)
-	if err != nil {
-		return err
-	}
-	for _, a := range shared {
-		s.offer("tcp", a)
-	}
-	if len(s.cfg.Advertise) > 0 {
-		s.advertised = s.cfg.Advertise
-	}
-	return nil
-}
-
-// Advertised is what answers contain.
+// Advertised is what answers contain now.
 func (s *Server) Advertised() []answer.Candidate {
+	s.mu.RLock()
+	all := s.advertised
+	s.mu.RUnlock()
 	if s.asking == nil {
-		return s.advertised
+		return all
 	}
-	all := slices.Clone(s.advertised)
+	all = slices.Clone(all)
 	for _, m := range s.asking.mappings() {
 		c := answer.Candidate{Protocol: "udp", Addr: m.Addr, Base: m.Base.Addr}
 		if !slices.ContainsFunc(all, func(have answer.Candidate) bool { return have.Protocol == c.Protocol && have.Addr == c.Addr }) {
@@ -159,44 +156,6 @@ func (s *Server) Advertised() []answer.Candidate {
 	}
 	return all
 }
-
-// bases are the sockets that checks are sent from, one of each address.
-func (s *Server) bases() []icefull.Base {
-	var all []icefull.Base
-	for i, base := range s.base {
-		if i == base {
-			all = append(all, icefull.Base{Socket: i, Addr: s.sockets[i].Addr()})
-		}
-	}
-	return all
-}
-
-// basePath is a path with the socket that checks of its address are sent from: the kernel chooses among those of one address
-// which one gets the answer.
-func (s *Server) basePath(p demux.Path) demux.Path {
-	if p.Socket < len(s.base) {
-		p.Socket = s.base[p.Socket]
-	}
-	return p
-}
-
-// egress is the basePath of a path in use.
-func (s *Server) egress(p demux.Path, ok bool) demux.Path {
-	if !ok {
-		return demux.Path{}
-	}
-	return s.basePath(p)
-}
-
-// sendFrom sends a check over UDP. One that is lost is sent again.
-func (s *Server) sendFrom(p demux.Path, raw []byte) {
-	if p.Socket < len(s.sockets) {
-		_ = s.sockets[p.Socket].WriteTo(raw, p.Remote)
-	}
-}
-
-// Sockets are the UDP sockets, for writers to be made of.
-func (s *Server) Sockets() []*netio.Socket { return s.sockets }
 
 // NewTransport makes a participant's transport. For emit see Event.
 func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
@@ -209,7 +168,7 @@ func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
 		}
 		return nil, ErrClosed
 	}
-	s.all[t] = struct{}{}
+	s.transports[t] = struct{}{}
 	return t, nil
 }
 
@@ -217,7 +176,7 @@ func (s *Server) NewTransport(emit func(Event)) (*Transport, error) {
 func (s *Server) register(t *Transport) (icelite.Credentials, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.all[t]; !ok {
+	if _, ok := s.transports[t]; !ok {
 		return icelite.Credentials{}, ErrClosed
 	}
 	for {
@@ -240,8 +199,8 @@ func (s *Server) retire(ufrag string) {
 func (s *Server) remove(t *Transport, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.all[t]; ok {
-		delete(s.all, t)
+	if _, ok := s.transports[t]; ok {
+		delete(s.transports, t)
 		s.table.Remove(t)
 		if s.asking != nil {
 			s.asking.forget(t)
@@ -254,7 +213,7 @@ func (s *Server) remove(t *Transport, end func()) {
 func (s *Server) start(t *Transport, f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.all[t]
+	_, ok := s.transports[t]
 	if ok {
 		s.running.Go(f)
 	}
@@ -273,7 +232,7 @@ func (s *Server) clock() {
 		case now := <-ticker.C:
 			s.mu.RLock()
 			all = all[:0]
-			for t := range s.all {
+			for t := range s.transports {
 				all = append(all, t)
 			}
 			s.mu.RUnlock()
@@ -291,7 +250,7 @@ func (s *Server) Close() error {
 	first := !s.closed
 	s.closed = true
 	var all []*Transport
-	for t := range s.all {
+	for t := range s.transports {
 		all = append(all, t)
 	}
 	s.mu.Unlock()
@@ -307,16 +266,14 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) closeSockets() {
-	for _, l := range s.listeners {
+	for _, l := range s.tcp {
 		_ = l.Close()
 	}
 	s.streams.closeAll()
-	for i := range s.foreign {
-		if f := s.foreign[i].Load(); f != nil {
+	for _, p := range s.all() {
+		if f := p.foreign.Load(); f != nil {
 			_ = f.Close()
 		}
-	}
-	for _, k := range s.sockets {
-		_ = k.Close()
+		_ = p.sock.Close()
 	}
 }

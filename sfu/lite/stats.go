@@ -1,12 +1,17 @@
 package lite
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
 
-// Stats of a Server since it was opened. Those of its UDP sockets are read from the sockets.
+	"github.com/turnout-rtc/turnout/sfu/netio"
+)
+
+// Stats of a Server since it was opened.
 type Stats struct {
 	Transports int               // now
 	TCPConns   int               // now
-	Dropped    map[string]uint64 // datagrams and connections by reason
+	Dropped    map[string]uint64 // datagrams and connections by reason, those of UDP sockets, "udp_" before netio's, with them
 }
 
 // Reasons of Stats.Dropped.
@@ -21,25 +26,64 @@ const (
 	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
 	DropTCPLimit     = "tcp_limit"     // connections refused
 	DropChannelLimit = "channel_limit" // data channels refused
+	DropAddressLimit = "address_limit" // addresses of this machine that are not listened on
 	DropForeignFull  = "foreign_full"  // for who takes the foreign datagrams: they are not read fast enough
 )
 
 type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
-	foreignFull                                          atomic.Uint64
+	foreignFull, addressLimit                            atomic.Uint64
+
+	closed tally
 }
 
 // Stats may be called from any goroutine.
 func (s *Server) Stats() Stats {
 	s.mu.RLock()
-	n := len(s.all)
+	n := len(s.transports)
 	s.mu.RUnlock()
 	c := &s.count
-	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: map[string]uint64{
+	dropped := map[string]uint64{
 		DropNoise: c.noise.Load(), DropStranger: c.stranger.Load(), DropUnknownUfrag: c.unknownUfrag.Load(),
 		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
-	}}
+		DropAddressLimit: c.addressLimit.Load(),
+	}
+	s.count.closed.into(dropped)
+	for _, p := range s.all() {
+		addDropped(dropped, p.sock)
+	}
+	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: dropped}
+}
+
+// tally is what sockets dropped that are closed.
+type tally struct {
+	mu  sync.Mutex
+	all map[string]uint64 // guarded by mu
+}
+
+func (t *tally) into(all map[string]uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for reason, n := range t.all {
+		all[reason] += n
+	}
+}
+
+// shut keeps what a socket dropped that is closed now.
+func (c *counters) shut(sock *netio.Socket) {
+	c.closed.mu.Lock()
+	defer c.closed.mu.Unlock()
+	if c.closed.all == nil {
+		c.closed.all = map[string]uint64{}
+	}
+	addDropped(c.closed.all, sock)
+}
+
+func addDropped(all map[string]uint64, sock *netio.Socket) {
+	for reason, n := range sock.Stats().Dropped {
+		all["udp_"+reason] += n
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
@@ -49,9 +50,11 @@ type Config struct {
 	Public []netip.Addr     // advertised instead of the local addresses; the ports must be fixed then
 	Shared []netip.AddrPort // TCP addresses where somebody else listens and hands connections to AdoptTCP
 	Slots  int              // of one peer at most
-	Burst  int              // datagrams to one peer that leave back to back at most, 0 for the default
 	Bytes  int              // of an offer at most
 	ICE    ICE
+	Net    netio.Config // of the UDP sockets; Addr is not used, no Sockets is one per processor
+	Limits lite.Limits
+	Paths  demux.Limits
 	STUN   []string // servers, as host or host:port, that tell Full its public addresses
 
 	Orientation bool   // publishers may leave it to the receivers to turn pictures
@@ -87,10 +90,15 @@ func Open(c Config) (*Host, error) {
 	}
 	h.end = sync.OnceFunc(func() { close(h.closing) })
 	cfg := lite.Config{
-		Net:    netio.Config{Sockets: min(runtime.GOMAXPROCS(0), maxSockets), Burst: c.Burst},
+		Net:    c.Net,
+		Limits: c.Limits,
+		Paths:  c.Paths,
 		Offer:  answer.Limits{Slots: c.Slots, Bytes: c.Bytes, Media: 2*c.Slots + 100},
 		Policy: policy(c),
 		Media:  h.media,
+	}
+	if cfg.Net.Sockets == 0 {
+		cfg.Net.Sockets = min(runtime.GOMAXPROCS(0), maxSockets)
 	}
 	for _, a := range []struct {
 		protocol, address string
@@ -206,9 +214,6 @@ func (h *Host) forget(t *lite.Transport) {
 	delete(h.peers, t)
 }
 
-// NewOutlet makes a way to send to all peers.
-func (h *Host) NewOutlet() *link.Outlet { return link.NewOutlet(h.server.Sockets()) }
-
 // porter is what one goroutine works with while it carries packets to their receivers.
 type porter struct {
 	link.Outlet
@@ -223,9 +228,7 @@ func (h *Host) take(now time.Time) *porter {
 	select {
 	case w = <-h.porters:
 	default:
-		h.mu.RLock()
-		w = &porter{Outlet: *link.NewOutlet(h.server.Sockets())}
-		h.mu.RUnlock()
+		w = &porter{}
 	}
 	w.Now = now
 	return w

@@ -59,7 +59,7 @@ func ends(t testing.TB, m *answer.Media) (*Sender, *link.Outlet, *net.UDPConn, *
 	c := &cable{keys: keys, path: lite.Path{Socket: sockets[0], Remote: sink.LocalAddr().(*net.UDPAddr).AddrPort()}}
 	p := newPeer(nil, link.Handlers{})
 	p.wire = c
-	out := link.NewOutlet(sockets)
+	out := &link.Outlet{}
 	out.Now = time.Unix(1e9, 0)
 	return newSender(p, m), out, sink, c
 }

@@ -65,7 +65,7 @@ func (o *outbound) place(t wire, n int, via *link.Outlet) (place, error) {
 	if path.TCP != nil {
 		p.buf = via.Scratch[link.MTU:]
 	} else {
-		p.buf = via.Writer(path.Number).Slot(n + srtpExtra)
+		p.buf = via.Writer(path.Number, path.Socket).Slot(n + srtpExtra)
 	}
 	if len(p.buf) < n+srtpExtra {
 		return place{}, link.ErrNotSending
@@ -79,7 +79,7 @@ func (p *place) send(b []byte) {
 		p.path.TCP.Send(b)
 		return
 	}
-	p.via.Writer(p.path.Number).Commit(len(b), p.path.Remote)
+	p.via.Writer(p.path.Number, p.path.Socket).Commit(len(b), p.path.Remote)
 }
 
 // rtcp encrypts and sends a compound packet.

@@ -29,7 +29,11 @@ func choose(c Config, own []netip.Addr) (ICE, string) {
 			}
 		}
 		if private.IsValid() {
-			return Full, fmt.Sprintf("%s is a private address", private)
+			why := fmt.Sprintf("%s is a private address", private)
+			if len(c.STUN) == 0 {
+				why += "; clients elsewhere need rtc.public, or rtc.stun behind a NAT, or TURN"
+			}
+			return Full, why
 		}
 	}
 	return Lite, "only this machine can reach it"

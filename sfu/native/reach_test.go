@@ -2,6 +2,7 @@ package native
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -34,5 +35,15 @@ func TestICEFollowsTheAddresses(t *testing.T) {
 		if got, why := choose(c.cfg, c.own); got != c.want || why == "" {
 			t.Errorf("%s: %q because %q", c.name, got, why)
 		}
+	}
+}
+
+func TestWhoHasAPrivateAddressOnlyIsToldWhatToDo(t *testing.T) {
+	own := []netip.Addr{netip.MustParseAddr("10.0.0.1")}
+	if _, why := choose(Config{}, own); !strings.Contains(why, "rtc.stun") {
+		t.Error(why)
+	}
+	if _, why := choose(Config{STUN: []string{"stun.example.org"}}, own); strings.Contains(why, "rtc.stun") {
+		t.Error(why)
 	}
 }

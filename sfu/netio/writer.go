@@ -38,6 +38,9 @@ func (s *Socket) NewWriter() *Writer {
 	return &Writer{sock: s, tx: s.newSender(), arena: make([]byte, arenaSize), bursts: make([]burst, 0, maxBursts)}
 }
 
+// Socket is the one it writes to.
+func (w *Writer) Socket() *Socket { return w.sock }
+
 // Slot returns n bytes to write the next datagram into, or nil if n is more than there can be. It flushes when the arena is
 // full. Contents are undefined.
 func (w *Writer) Slot(n int) []byte {

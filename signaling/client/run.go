@@ -124,7 +124,7 @@ func (r *Room) received(from *socket, m protocol.Response) {
 		r.needOffer(m.Reason)
 	case protocol.SlotMap:
 		r.tracks.show(m)
-	case protocol.Published, protocol.PublicationUpdated:
+	case protocol.Published, protocol.PublicationUpdated, protocol.Unpublished, protocol.ParticipantLeft:
 		r.tracks.refresh()
 	case protocol.ICEServers:
 		r.peer.setServers(m.ICEServers)

@@ -153,12 +153,12 @@ func (t *tracks) show(m protocol.SlotMap) {
 func (t *tracks) refresh() {
 	for slot, l := range t.lane {
 		id := t.shown[slot]
-		if current := l.track(); current != nil && current.Publication.ID == id {
+		owner, pub, known := t.room.roster.find(id)
+		if !known { // a publication that begins anew under its id was gone for a moment, too
+			l.set(nil)
 			continue
 		}
-		owner, pub, known := t.room.roster.find(id)
-		if !known {
-			l.set(nil)
+		if current := l.track(); current != nil && current.Publication.ID == id {
 			continue
 		}
 		track := &Track{

@@ -35,6 +35,8 @@ func values() []value {
 		{"turnout_rtc_retransmitted_packets_total", "Packets sent once more because a subscriber missed them.", counter, func(s Snapshot) float64 { return float64(s.Media.Retransmitted) }},
 		{"turnout_rtc_nacks_total", "Requests for lost packets, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.NACKs) }},
 		{"turnout_rtc_plis_total", "Requests for a key frame, received from subscribers.", counter, func(s Snapshot) float64 { return float64(s.Media.PLIs) }},
+		{"turnout_rtc_replays_total", "Times that a newcomer was shown the last key frame and what followed.", counter, func(s Snapshot) float64 { return float64(s.Media.Replays) }},
+		{"turnout_rtc_replayed_packets_total", "Packets sent for that.", counter, func(s Snapshot) float64 { return float64(s.Media.Replayed) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
 		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
 		{"turnout_rtc_gave_up_total", "Times that lost packets were given up, and a key frame asked for.", counter, func(s Snapshot) float64 { return float64(s.Media.GaveUp) }},

@@ -98,9 +98,14 @@ type pair struct {
 func NewChecker(tag uint32, l Limits) *Checker { return &Checker{tag: tag, limits: l.withDefaults()} }
 
 // Begin begins an ICE session, with the first offer or one that restarts ICE: what is known of the peer's addresses is
-// forgotten, but for the path in use.
+// forgotten. A server that others can reach sends nothing to candidates on its own machine, where a participant could mean
+// anybody; a client there comes by itself.
 func (c *Checker) Begin(local, remote icelite.Credentials, bases []Base) {
-	c.local, c.remote, c.bases = local, remote, bases
+	inside := func(b Base) bool { return b.Addr.Addr().IsLoopback() }
+	c.local, c.remote, c.bases = local, remote, slices.Clone(bases)
+	if outside := slices.DeleteFunc(slices.Clone(bases), inside); len(outside) > 0 {
+		c.bases = outside
+	}
 	c.candidates, c.pairs, c.egress = nil, nil, demux.Path{}
 }
 

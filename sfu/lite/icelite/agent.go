@@ -235,6 +235,15 @@ func (a *Agent) Lost(p demux.Path) {
 	}
 }
 
+// LostSocket says that a socket of ours is gone for certain, with all its paths.
+func (a *Agent) LostSocket(number int) {
+	for _, p := range []demux.Path{a.pending, a.egress} {
+		if p.Socket == number {
+			a.Lost(p)
+		}
+	}
+}
+
 // Tick lets time pass. It is to be called about once a second.
 func (a *Agent) Tick(now time.Time) {
 	if a.state == New || a.state == Expired {

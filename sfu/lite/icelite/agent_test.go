@@ -233,6 +233,47 @@ func TestLostEgressPathIsNotSentTo(t *testing.T) {
 	expectEgress(t, a, path(1))
 }
 
+func TestSocketThatIsGoneTakesItsPathsAlong(t *testing.T) {
+	a := newAgent()
+	a.LostSocket(0)
+	mustAccept(t, a, start, path(0), check(local, "theirs", useCandidate)) // on socket 0
+	mustAccept(t, a, start, path(1), check(local, "theirs", useCandidate)) // on socket 1, during Hold
+	a.LostSocket(1)
+	a.Tick(start.Add(2 * time.Second))
+	expectEgress(t, a, path(0))
+	a.LostSocket(0)
+	if _, ok := a.Egress(); ok {
+		t.Fatal("sends from a closed socket")
+	}
+}
+
+// Answers to checks of our own are consent, but choose no path and bring none back.
+func TestAnswersKeepConsent(t *testing.T) {
+	a := newAgent()
+	a.Answered(start, path(0))
+	if _, ok := a.Egress(); ok || a.State() != New {
+		t.Fatal("there is a path that the peer never used")
+	}
+	mustAccept(t, a, start, path(0), check(local, "theirs", useCandidate))
+	now := start
+	for range 20 {
+		now = now.Add(5 * time.Second)
+		a.Answered(now, path(0))
+		a.Tick(now)
+		if a.State() != Connected {
+			t.Fatal(a.State())
+		}
+	}
+	mustAccept(t, a, now, path(2), check(local, "theirs")) // checked, but path 0 is alive
+	expectEgress(t, a, path(0))
+	now = now.Add(30 * time.Second)
+	a.Tick(now)
+	a.Answered(now, path(0))
+	if _, ok := a.Egress(); ok {
+		t.Fatal("consent that had expired came back without a request")
+	}
+}
+
 // TestAgentSendsOnlyWithConsent feeds random requests and compares with what was heard.
 func TestAgentSendsOnlyWithConsent(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))

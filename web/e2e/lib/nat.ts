@@ -8,15 +8,17 @@ export const wan = '198.18.0.10';
 
 /**
  * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only.
- * only443: port 443 only, over UDP and TCP. only443tcp: over TCP only.
+ * only443: port 443 only, over UDP and TCP. only443tcp: over TCP only. webOnly: the web server's port 7880 only. All let in only what
+ * comes from where the client has sent to.
  */
-export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'only443' | 'only443tcp';
+export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'only443' | 'only443tcp' | 'webOnly';
 
 /** What the NAT's firewall does with datagrams and segments from inside. */
 const firewall: Partial<Record<NAT, string[]>> = {
   udpBlocked: ['-p udp -j DROP'],
   only443: ['-p udp ! --dport 443 -j DROP', '-p tcp ! --dport 443 -j DROP'],
   only443tcp: ['-p udp -j DROP', '-p tcp ! --dport 443 -j DROP'],
+  webOnly: ['-p udp -j DROP', '-p tcp ! --dport 7880 -j DROP'],
 };
 
 const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -44,9 +46,27 @@ export class Internet {
       ip -n ${client} route add default via 10.${n}.0.1
       ip netns exec ${box} sysctl -qw net.ipv4.ip_forward=1
       ip netns exec ${box} iptables -t nat -A POSTROUTING -o wan0 -j MASQUERADE ${nat === 'symmetric' ? '--random-fully' : ''}
+      ip netns exec ${box} iptables -A INPUT -i wan0 -j DROP # as routers do; else what nobody asked for would hold its port
     `);
     for (const rule of firewall[nat] ?? []) run(`ip netns exec ${box} iptables -A FORWARD -i lan0 ${rule}`);
     return client;
+  }
+
+  /** Nothing of this client's passes any more, in either direction, and nobody is told. */
+  cut(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -I FORWARD -j DROP`);
+  }
+
+  mend(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -D FORWARD -j DROP`);
+  }
+
+  /** Has the NAT of a client forward a TCP port to it, and gives the addresses on both sides. */
+  forward(client: string, port: number): { inside: string; outside: string } {
+    const n = this.#hosts.indexOf(client) + 1;
+    const inside = `10.${n}.0.2`;
+    run(`ip netns exec nat${n} iptables -t nat -A PREROUTING -i wan0 -p tcp --dport ${port} -j DNAT --to-destination ${inside}`);
+    return { inside, outside: `198.18.0.2${n}` };
   }
 
   remove(): void {

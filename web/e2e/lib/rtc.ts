@@ -20,6 +20,18 @@ export function relayOnly(transport: 'udp' | 'tcp' | 'tls'): string {
   }`;
 }
 
+/** One more ICE server, which tells the page its address on the other side of a NAT. */
+export function withSTUN(address: string): string {
+  return `{
+    const Native = window.RTCPeerConnection;
+    const more = (config = {}) => ({ ...config, iceServers: [...(config.iceServers ?? []), { urls: 'stun:${address}' }] });
+    window.RTCPeerConnection = class extends Native {
+      constructor(config) { super(more(config)); }
+      setConfiguration(config) { super.setConfiguration(more(config)); }
+    };
+  }`;
+}
+
 export interface Path {
   type: string;
   protocol: string | undefined;

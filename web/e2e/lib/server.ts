@@ -17,6 +17,8 @@ export interface ServerOptions {
   domain?: Domain;
   flags?: string[];
   data?: string;
+  /** The server runs in this namespace at this address, behind a NAT that is host and forwards the port of pages. */
+  behind?: { namespace: string; address: string };
 }
 
 export class Server {
@@ -25,25 +27,29 @@ export class Server {
   readonly log: string[] = [];
   #process: ChildProcess | undefined;
   readonly #options: ServerOptions;
-  readonly #listen: string;
+  readonly #port: number;
+  readonly #plain: string;
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
-    this.#listen = `${options.host ?? '127.0.0.1'}:${options.port ?? 7880}`;
-    this.url = options.domain ? `https://${options.domain.name}` : `http://${this.#listen}`;
+    this.#port = options.port ?? 7880;
+    this.#plain = `http://${options.host ?? '127.0.0.1'}:${this.#port}`;
+    this.url = options.domain ? `https://${options.domain.name}` : this.#plain;
     this.data = options.data ?? mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   }
 
   async start(): Promise<void> {
-    const host = this.#options.host ?? ethernet;
-    const flags = ['dev', '--listen', this.#listen, '--data', this.data];
-    const domain = this.#options.domain;
+    const { behind, domain } = this.#options;
+    const page = behind?.address ?? this.#options.host ?? '127.0.0.1';
+    const host = behind?.address ?? this.#options.host ?? ethernet;
+    const flags = ['dev', '--listen', `${page}:${this.#port}`, '--data', this.data];
     if (this.#options.host || domain) flags.push('--insecure-lan');
     if (domain) {
       flags.push('--domain', domain.name, '--tls-listen', `${domain.address}:443`, '--tls-redirect', '');
       flags.push('--tls-cert', domain.cert, '--tls-key', domain.key);
     } else flags.push('--rtc-udp', `${host}:7882`, '--rtc-tcp', `${host}:7882`, '--turn-udp', `${host}:3478`, '--turn-tcp', `${host}:3478`);
-    const child = spawn(binary, [...flags, ...(this.#options.flags ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [...(behind ? ['ip', 'netns', 'exec', behind.namespace] : []), binary, ...flags, ...(this.#options.flags ?? [])];
+    const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
@@ -52,7 +58,7 @@ export class Server {
     child.once('exit', () => (ended.yes = true));
     for (let i = 0; i < 200; i++) {
       if (ended.yes) break;
-      const ok = await fetch(`http://${this.#listen}/readyz`).then(
+      const ok = await fetch(`${this.#plain}/readyz`).then(
         (r) => r.ok,
         () => false,
       );
