@@ -140,8 +140,11 @@ export class Proxy {
 
 export const pause = (ms: number): Promise<void> => new Promise((end) => setTimeout(end, ms));
 
-/** A token of the server's own key that expired a minute ago, made by the binary's own command. */
-export function expired(server: Server): string {
-  const flags = ['token', '--data', server.data, '--room', 'any', '--identity', 'late', '--ttl', '-1m'];
-  return execFileSync(binary, flags, { encoding: 'utf8' }).trim();
+/** A token of the server's own key, made by the binary's own command. */
+export function tokenOf(server: Server, room: string, identity: string, ...flags: string[]): string {
+  const all = ['token', '--data', server.data, '--room', room, '--identity', identity, ...flags];
+  return execFileSync(binary, all, { encoding: 'utf8' }).trim();
 }
+
+/** One that expired a minute ago. */
+export const expired = (server: Server): string => tokenOf(server, 'any', 'late', '--ttl', '-1m');

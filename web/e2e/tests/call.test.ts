@@ -250,7 +250,8 @@ function misbehave({ url, token }: { url: string; token: string }): Promise<Reco
       socket.onmessage = (message) => {
         if (message.data instanceof ArrayBuffer) {
           const code = /data\.\w+/.exec(new TextDecoder().decode(message.data));
-          return void (code && errors.add(code[0]));
+          if (code) errors.add(code[0]);
+          return;
         }
         const frame = JSON.parse(String(message.data)) as { t: string; d?: { code?: string } };
         if (frame.t === 'joined') send(socket);

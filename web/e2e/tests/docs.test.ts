@@ -4,7 +4,7 @@ import { openChromium, openTabs, type Page } from '../lib/browser.js';
 import { Internet, type NAT, wan } from '../lib/nat.js';
 import { buildPages } from '../lib/pages.js';
 import { eventually, Participant } from '../lib/participant.js';
-import { Server } from '../lib/server.js';
+import { Server, tokenOf } from '../lib/server.js';
 import type { Kind } from '../pages/docs.js';
 
 const internet = new Internet();
@@ -25,17 +25,17 @@ interface Writer extends Participant {
 }
 
 /** Somebody in a room, with the notes open. */
-async function writer(name: string, nat: NAT): Promise<Writer> {
+async function writer(name: string, nat: NAT, fragment = ''): Promise<Writer> {
   const namespace = internet.add(nat);
   const page = await openChromium({ colour: 'red', hz: 440, bare: true, host: { namespace, origin: server.url } });
   const participant = Object.assign(new Participant(page, name), { namespace });
   open.push(participant);
-  await takeNotes(participant);
+  await takeNotes(participant, fragment);
   return participant;
 }
 
-async function takeNotes(p: Participant): Promise<void> {
-  await p.join(server.url, 'notes');
+async function takeNotes(p: Participant, fragment = ''): Promise<void> {
+  await p.join(server.url, 'notes', fragment);
   await p.page.click('notes-toggle');
 }
 
@@ -68,7 +68,7 @@ const dataOf = (p: Participant): Promise<string> =>
   p.page.evaluate(() => (window as unknown as { turnout: { room: { transports: { data: string } } } }).turnout.room.transports.data, null);
 
 describe('shared notes', () => {
-  test('of two, through a loss, through the closing of a page, and where only the web gets through', async () => {
+  test('of two, through losses, through the closing of a page, where only the web gets through, and for a reader', async () => {
     const ada = await writer('Ada', 'cone');
     const bob = await writer('Bob', 'cone');
     await agree([ada, bob], []);
@@ -102,6 +102,23 @@ describe('shared notes', () => {
     await write(ada, 'eight by data channel');
     await agree([ada, bob, eve], ['seven by WebSocket', 'eight by data channel']);
     await bob.reads('notes-caret', 'Eve');
+
+    await server.kill();
+    await write(bob, 'nine without a server');
+    await server.start();
+    await agree([ada, bob, eve], ['one from Ada', 'nine without a server'], 40_000);
+
+    await eve.page.click('leave');
+    await eve.page.close();
+    open.splice(open.indexOf(eve), 1);
+    const ron = await writer('Ron', 'cone', `#token=${tokenOf(server, 'notes', 'ron', '--topic', 'doc:*=r')}`);
+    await ron.reads('notes-state', 'You may read the notes, and not change them');
+    expect(await notesOf(ron)).toContain('nine without a server');
+    const editable = await ron.page.evaluate(
+      () => document.querySelector('[data-testid="notes-text"]')?.getAttribute('contenteditable'),
+      null,
+    );
+    expect(editable).toBe('false');
   });
 });
 
