@@ -15,6 +15,7 @@ ARGS ?=
 stage := .ci/stage
 yjs := datachannel/yjs/testdata/oracle
 stock := signaling/testdata/stock
+others := signaling/bench/servers
 
 web_sources := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path 'web/e2e/*' -not -name '*.go' 2>/dev/null)
 
@@ -53,6 +54,10 @@ bench-go: ## benchmarks of single functions (BENCH=regexp chooses)
 bench-turn: ## what relaying costs beside coturn, which it installs (ARGS="-rounds 9" adds flags)
 	@.ci/install-test-deps coturn:turnserver
 	@go run ./turn/bench $(ARGS)
+
+.PHONY: bench-data
+bench-data: build $(others)/node_modules/.package-lock.json ## documents: turnout beside Node servers (ARGS="-time 20s")
+	@go run ./signaling/bench $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
@@ -116,6 +121,12 @@ $(yjs)/node_modules/.package-lock.json: $(yjs)/package-lock.json
 $(stock)/node_modules/.package-lock.json: $(stock)/package-lock.json
 	@.ci/need-node
 	@$(stage) "install y-websocket and Hocuspocus for the Go tests" npm ci --prefix $(stock) --no-audit --no-fund --prefer-offline
+	@touch $@
+
+# The servers of y-websocket and Hocuspocus, for make bench-data.
+$(others)/node_modules/.package-lock.json: $(others)/package-lock.json
+	@.ci/need-node
+	@$(stage) "install the servers that turnout is compared with" npm ci --prefix $(others) --no-audit --no-fund --prefer-offline
 	@touch $@
 
 $(LINT):

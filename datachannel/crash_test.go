@@ -155,10 +155,7 @@ func (e *editor) begin(r *crashRound, number byte) {
 
 // TestKilledServerLosesNothingAcknowledged edits while the server is killed and started again, many times.
 func TestKilledServerLosesNothingAcknowledged(t *testing.T) {
-	rounds := 200
-	if testing.Short() {
-		rounds = 20
-	}
+	const rounds = 20 // many more of the whole server: signaling's TestAKilledServerLosesNothingAcknowledged
 	random := rand.New(rand.NewPCG(1, 1))
 	path := filepath.Join(t.TempDir(), "data.db")
 	editors := make([]*editor, crashClients)

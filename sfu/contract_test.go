@@ -72,6 +72,8 @@ func contract() map[string]func(*testing.T) {
 		"PublisherThatFallsSilentGetsItsLastReport":     testPublisherThatFallsSilentGetsItsLastReport,
 		"ExtensionsTravelWithTheirFrames":               testExtensionsTravelWithTheirFrames,
 		"StreamThatWasInactiveIsReceivedAgain":          testStreamThatWasInactiveIsReceivedAgain,
+		"H265ReachesThoseWhoHaveIt":                     testH265ReachesThoseWhoHaveIt,
+		"PacketsThatAreLostForGoodCostAKeyFrame":        testPacketsThatAreLostForGoodCostAKeyFrame,
 		"RTCPGarbageIsDropped":                          testRTCPGarbageIsDropped,
 	}
 }

@@ -8,8 +8,13 @@
 // third-party package appears in this API, so that what stands beneath it can change.
 //
 // A slot is one RTP stream for ever: one SSRC, and numbers, timestamps and picture ids that go on whatever it shows. A
-// publication that comes in several simulcast layers is forwarded in one of them, the same for everyone: the one with the
-// highest bitrate among those that arrive (forward.Choice).
+// publication that comes in several simulcast layers is shown in one of them: each slot has a target, by default the highest
+// layer that arrives (forward.Choice). Layers within a stream, in time or space, are left out above the target.
+//
+// What is sent to a subscriber belongs to its lane: a shard.Shard with what those in it work with. A batch of packets is handed
+// to a lane once, whatever the number of slots there that it is for.
+//
+// Sound and picture of one publisher are shown on a pair of slots that clients play in sync, if one is free (assign.Slot.Pair).
 //
 // The package knows nothing of rooms' members, permissions or signaling: whoever calls it has decided.
 package sfu

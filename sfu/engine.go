@@ -29,7 +29,7 @@ type Engine struct {
 	rooms atomic.Uint64 // routers so far
 
 	counters counters
-	batches  sync.Pool      // of *batch that nobody uses
+	batches  chan *batch    // that nobody uses
 	sources  atomic.Uint64  // last forward.SourceID given out
 	running  sync.WaitGroup // the loops of all transports; added to under mu
 
@@ -63,7 +63,8 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	}
 	return &Engine{
 		config: cfg, host: host, log: log, routers: make(map[*Router]struct{}),
-		lanes: newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, func() *link.Outlet { return new(link.Outlet) }),
+		lanes:   newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, func() *link.Outlet { return new(link.Outlet) }),
+		batches: make(chan *batch, spareBatches),
 	}, nil
 }
 

@@ -463,3 +463,59 @@ func testRTCPGarbageIsDropped(t *testing.T) {
 		sub.receive(sub.video, of('x'))
 	}
 }
+
+func testH265ReachesThoseWhoHaveIt(t *testing.T) {
+	e := newEngine(t)
+	r := e.NewRouter("room")
+	codecs := []string{webrtc.MimeTypeOpus, webrtc.MimeTypeVP8, webrtc.MimeTypeH265}
+	pub, sub, other := join(t, r, 0, 0, codecs...), join(t, r, 0, 1, codecs...), join(t, r, 0, 1, codecs[:2]...)
+	track, tr := pub.publish(webrtc.MimeTypeH265)
+	a := pub.negotiate(announce(tr, "cam"))
+	pub.connected()
+	for _, c := range []*client{sub, other} {
+		c.negotiate(nil)
+		c.connected()
+		c.transport.Subscribe(a.Published[0])
+	}
+	seq := uint16(0)
+	poll(t, e, "it does not arrive", func(s sfu.Stats) bool {
+		seq++
+		p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 900, Marker: true}}
+		p.Payload = []byte{19 << 1, 1, 0x80, 'x'} // IDR_W_RADL, RFC 7798 §1.1.4
+		if err := track.WriteRTP(p); err != nil {
+			t.Fatal(err)
+		}
+		return len(sub.video) > 10 && s.Dropped["codec"] > 0
+	})
+	if p := sub.receive(sub.video, nil); !of('x')(p) || len(other.video) > 0 {
+		t.Errorf("%v arrived, and %d packets where nobody can read them", p.Packet, len(other.video))
+	}
+}
+
+func testPacketsThatAreLostForGoodCostAKeyFrame(t *testing.T) {
+	e := newEngine(t)
+	pub, _, p, sub := pair(t, e.NewRouter("room"), 'x', 1)
+	sub.transport.Subscribe(p)
+	sub.receive(sub.video, nil)
+	n, lost := 0, false
+	pub.mu.Lock()
+	pub.lose = func(h *rtp.Header) bool {
+		if n++; n == 50 {
+			lost = true
+			return true
+		}
+		return h.PayloadType%2 == 1 // what is sent again is lost as well
+	}
+	pub.mu.Unlock()
+	poll(t, e, "nothing is lost", func(sfu.Stats) bool { pub.mu.Lock(); defer pub.mu.Unlock(); return lost })
+	before := e.Stats()
+	poll(t, e, "it is not given up", func(s sfu.Stats) bool {
+		return s.GaveUp > before.GaveUp && s.KeyFrameRequests > before.KeyFrameRequests
+	})
+	asked := e.Stats().AskedAgain
+	in := e.Stats().PacketsIn
+	poll(t, e, "the camera stands still", func(s sfu.Stats) bool { return s.PacketsIn > in+20 })
+	if n := e.Stats().AskedAgain; n != asked || asked == 0 {
+		t.Errorf("asked %d times, and %d more after it was given up", asked, n-asked)
+	}
+}

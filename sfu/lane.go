@@ -14,6 +14,8 @@ const (
 	// smallRoom is how many transports of a room share a lane before the next ones get another: a packet then needs no second
 	// goroutine.
 	smallRoom = 8
+	// spareBatches wait for use. There are as many in use as there are readers, and those in the queues of lanes.
+	spareBatches = 64
 	// inlineWork is how many packets are sent by who received them rather than by a lane's own goroutine: to wake one costs as
 	// much as sending a few, and the first of them waits for it.
 	inlineWork = 64
@@ -65,7 +67,7 @@ type batch struct {
 	layer   *layer
 	shown   *Publication
 	source  *source
-	current bool // the layer is the one that is forwarded
+	ranking forward.Ranking // of the publication's layers
 	bytes   int
 	run     []forward.In
 	held    []packet.Memory // that the run lies in
@@ -91,8 +93,10 @@ type row struct {
 }
 
 func (e *Engine) newBatch() *batch {
-	if b, ok := e.batches.Get().(*batch); ok {
+	select {
+	case b := <-e.batches:
 		return b
+	default:
 	}
 	b := &batch{engine: e, errands: make([]errand, len(e.lanes))}
 	for i := range b.errands {
@@ -157,7 +161,10 @@ func (b *batch) end() {
 	clear(b.run)
 	b.held, b.run, b.bytes = b.held[:0], b.run[:0], 0
 	b.layer, b.shown, b.source = nil, nil, nil
-	b.engine.batches.Put(b)
+	select {
+	case b.engine.batches <- b:
+	default:
+	}
 }
 
 // Run sends the batch to the slots of the row, one after the other: packets to one receiver leave together.

@@ -38,9 +38,9 @@ type layer struct {
 	// Owned by Packets.
 	arrived arrived
 	source  *source // of the packet read last
-	filling *batch  // packets that are not handed on yet, nil for none
-	in      forward.In
 	reader  forward.Reader
+	filling *batch // packets that are not handed on yet, nil for none
+	in      forward.In
 }
 
 // arrived is what is known of the packets of a stream so far.
@@ -58,6 +58,7 @@ type source struct {
 	negotiated  link.Codec
 	codec       codec.Codec
 	payloadType uint8
+	primary     link.Codec // of the blocks, when codec is RED
 }
 
 func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *layer {
@@ -155,9 +156,16 @@ func (l *layer) known(now time.Time, payloadType uint8) bool {
 	if negotiated.Mime == "" {
 		return false
 	}
+	s := &source{negotiated: negotiated, codec: codec.FromMime(negotiated.Mime), payloadType: payloadType}
+	if s.codec == codec.RED {
+		if s.primary = l.track.Codec(link.PrimaryOf(negotiated)); s.primary.Mime == "" {
+			return false
+		}
+	}
 	l.carry(now) // what came before looks otherwise
-	l.source = &source{negotiated, codec.FromMime(negotiated.Mime), payloadType}
-	l.reader = forward.NewReader(l.source.codec, l.stream.DescriptorID)
+	l.source = s
+	f := l.format(s)
+	l.reader = forward.NewReader(&f)
 	return true
 }
 
@@ -175,7 +183,7 @@ func (l *layer) carry(now time.Time) {
 		return
 	}
 	b.now, b.layer, b.shown, b.source = now, l, p, l.source
-	b.current = p.observe(now, l, b.bytes)
+	b.ranking = p.observe(now, l, b.bytes)
 	b.hand(p.rows)
 }
 
@@ -203,7 +211,8 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
-	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l { // a decoder cannot go on without them
+	// A decoder cannot go on without what is given up.
+	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l {
 		l.publisher.router.engine.counters.gaveUp.Add(1)
 		l.requestKeyFrame()
 	}

@@ -268,6 +268,9 @@ func (t *Transport) group(l *layer) forward.SourceID {
 
 func (t *Transport) forgetLayer(l *layer) {
 	t.layers = slices.DeleteFunc(t.layers, func(other *layer) bool { return other == l })
+	if p := l.publication.Load(); p != nil {
+		p.forget(l)
+	}
 }
 
 // addCandidate gives a candidate to ICE.

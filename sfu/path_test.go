@@ -33,7 +33,7 @@ func (e *ends) Send(*forward.Out, *link.Outlet) error { e.sent++; return nil }
 
 // path is a publication with subscribers, without a network.
 func path(tb testing.TB, lanes, subscribers int) (*layer, *ends, []byte) {
-	e := &Engine{config: Config{}.withDefaults()}
+	e := &Engine{config: Config{}.withDefaults(), batches: make(chan *batch, spareBatches)}
 	e.lanes = newLanes(lanes, e.config.LaneQueue, nil)
 	tb.Cleanup(func() {
 		for _, l := range e.lanes {

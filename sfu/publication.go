@@ -20,7 +20,7 @@ type Publication struct {
 
 	paused  atomic.Bool
 	pauses  atomic.Uint32         // so far: nothing from before one is shown again
-	current atomic.Pointer[layer] // the layer that is forwarded, nil before the first packet
+	current atomic.Pointer[layer] // the highest layer that arrives, nil before the first packet
 
 	mu       sync.Mutex
 	closed   bool                    // guarded by mu
@@ -95,7 +95,7 @@ func (p *Publication) unwatch(t *Transport) {
 	delete(p.watchers, t)
 }
 
-// requestKeyFrame asks the publisher for a key frame of the layer that is forwarded. Before the first packet there is
+// requestKeyFrame asks the publisher for a key frame of its highest layer. Before the first packet there is
 // nothing to ask for: a stream begins with a key frame.
 func (p *Publication) requestKeyFrame() {
 	if l := p.current.Load(); l != nil && p.kind == Video {
@@ -103,16 +103,20 @@ func (p *Publication) requestKeyFrame() {
 	}
 }
 
-// observe counts a packet for the choice of the layer that is forwarded, and returns whether l is that layer.
-func (p *Publication) observe(now time.Time, l *layer, bytes int) bool {
+// observe counts packets for the order of the layers, and returns that.
+func (p *Publication) observe(now time.Time, l *layer, bytes int) forward.Ranking {
 	p.mu.Lock()
 	ranking := p.choice.Observe(now, l.id, bytes)
 	p.mu.Unlock()
-	if ranking.For(forward.Top) != l.id {
-		return false
-	}
-	if p.current.Load() != l {
+	if ranking.For(forward.Top) == l.id && p.current.Load() != l {
 		p.current.Store(l)
 	}
-	return true
+	return ranking
+}
+
+// forget leaves a layer that has ended out of the order.
+func (p *Publication) forget(l *layer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.choice.Forget(l.id)
 }

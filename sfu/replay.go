@@ -23,6 +23,14 @@ type replay struct {
 	stamped bool
 }
 
+// caughtUp is what a replay has sent, after its end. It is owned by who is in the lane.
+type caughtUp struct {
+	layer   *layer // nil for none
+	floor   uint64 // packets before it were sent
+	stamp   uint32 // timestamp of the last of them
+	restamp bool   // the next frame is dated by the time that has passed
+}
+
 // catchUp begins with the newest key frame of p, if all since then is there. It says whether it did; else a key frame must be
 // asked for. It is called in the lane.
 func (s *slot) catchUp(now time.Time, p *Publication) bool {
@@ -43,13 +51,14 @@ func (s *slot) catchUp(now time.Time, p *Publication) bool {
 	if age := now.Sub(run.at); age > 0 { // twice as fast as it comes at least
 		rate = max(rate, int(2*float64(run.bytes)/max(age, catchUpIn/10).Seconds()))
 	}
-	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(run.source.codec, l.stream.DescriptorID), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
+	f := l.format(run.source)
+	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(&f), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
 	s.count.replays.Add(1)
 	s.downlink.lane.now(now)
 	if _, more := s.replayOn(now); more {
 		s.downlink.start()
 	}
-	return s.replay != nil || s.floor > 0
+	return s.replay != nil || s.caught.layer != nil
 }
 
 // replayOn sends what may be sent now. more is false when it has caught up or was given up, else next is when to go on.
@@ -57,6 +66,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 	r, w := s.replay, s.downlink.lane
 	for r.next <= r.newest {
 		raw, ok := r.layer.ring.Get(r.next, w.raw[:0])
+		w.in = forward.In{}
 		if !ok || w.in.Parse(raw) != nil {
 			s.giveUp() // lost on the way in, or overwritten
 			return time.Time{}, false
@@ -70,7 +80,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 		}
 		r.next++
 	}
-	s.floor, s.stamp, s.restamp = r.next, r.stamp, true
+	s.caught = caughtUp{r.layer, r.next, r.stamp, true}
 	s.replay = nil
 	return time.Time{}, false
 }
@@ -81,11 +91,12 @@ func (s *slot) again(now time.Time, r *replay) bool {
 	in := &w.in
 	in.N, in.Newer = r.next, true
 	r.reader.Read(in)
+	in.Captured = 0 // timestamps are made as if it were captured now
 	if clock := r.layer.clock.Load(); clock != nil {
-		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+		in.Clock = *clock
 	}
 	if r.stamped && in.Timestamp != r.stamp {
-		s.stream.Restamp(now, in.Timestamp)
+		s.stream.Restamp(now, r.layer.id, in.Timestamp)
 	}
 	r.stamp, r.stamped = in.Timestamp, true
 	switch v := s.send(now, r.layer, in); v {

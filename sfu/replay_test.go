@@ -28,11 +28,12 @@ type recorded struct {
 	ts   uint32
 	body uint32 // what the publisher has counted
 	key  bool
+	end  bool // of a frame
 }
 
 func record(o *forward.Out) recorded {
 	n := len(o.Payload)
-	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload)}
+	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker}
 }
 
 func (r *recorder) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
@@ -72,7 +73,7 @@ func newStudio(tb testing.TB, kind Kind, change ...func(*Config)) *studio {
 	for _, f := range change {
 		f(&cfg)
 	}
-	e := &Engine{config: cfg.withDefaults()}
+	e := &Engine{config: cfg.withDefaults(), batches: make(chan *batch, spareBatches)}
 	e.lanes = newLanes(2, e.config.LaneQueue, nil)
 	tb.Cleanup(func() {
 		for _, l := range e.lanes {
@@ -174,6 +175,39 @@ func TestNewcomerBeginsWithTheLastKeyFrame(t *testing.T) {
 			}
 			if b.at.Before(time.Now().Add(-50 * time.Millisecond)) {
 				t.Error("it did not catch up")
+			}
+		})
+	}
+}
+
+func TestSlotThatComesBackGoesOnWithItsNumbers(t *testing.T) {
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 2))
+			s := newStudio(t, Video)
+			w, r := s.watcher(0)
+			s.frame(10, true)
+			for range 10 {
+				w.show(s.p)
+				for range rng.IntN(20) {
+					s.frame(1+rng.IntN(5), rng.IntN(8) == 0)
+				}
+				w.show(nil)
+				for range rng.IntN(60) {
+					s.frame(1+rng.IntN(5), rng.IntN(20) == 0)
+				}
+			}
+			synctest.Wait()
+			sent := r.all()
+			for i, p := range sent[1:] {
+				q := sent[i]
+				step := uint16(1)
+				if p.key && !q.end { // the slot has left in the midst of a frame, and the hole says so
+					step = 2
+				}
+				if p.seq != q.seq+step || int32(p.ts-q.ts) < 0 || p.body != q.body+1 && !p.key {
+					t.Fatalf("seed %d: after %+v comes %+v", seed, q, p)
+				}
 			}
 		})
 	}

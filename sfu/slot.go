@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
 )
@@ -25,21 +26,21 @@ type slot struct {
 	on      bool              // open, as the lane knows it
 	target  *layer            // what stream was told to send, nil for nothing yet
 	source  *source           // of target
+	highest codec.Layer       // that is shown, of those that arrive
 	unknown bool              // the subscriber does not have the source's codec
 	stream  *forward.Rewriter // the outgoing stream
 	sent    forward.History   // of video
 	rtx     uint16            // sequence number of the last retransmission
 	replay  *replay           // nil for none
-	floor   uint64            // packets of target before it were sent by a replay
-	stamp   uint32            // timestamp of the last of them
-	restamp bool              // the next frame is dated by the time that has passed
+	caught  caughtUp          // by the last replay
 }
 
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d,
-		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		rtx:    uint16(rand.Uint32()),                                     //nolint:gosec // likewise
+		highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top},
+		stream:  forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:     uint16(rand.Uint32()),                                     //nolint:gosec // likewise
 	}
 }
 
@@ -88,7 +89,7 @@ func (s *slot) setOpen(open bool) {
 // lose has the stream wait for a key frame: the next packet is not the one that follows. It is called in the lane.
 func (s *slot) lose() {
 	s.target, s.source, s.unknown = nil, nil, false
-	s.replay, s.floor, s.restamp = nil, 0, false
+	s.replay, s.caught = nil, caughtUp{}
 	s.stream.Stop()
 }
 
@@ -97,8 +98,10 @@ func (s *slot) forward(b *batch) {
 	if !s.on {
 		return
 	}
-	if b.current && (s.target != b.layer || s.source != b.source) {
-		s.replay, s.floor, s.restamp = nil, 0, false
+	if r := s.replay; r != nil && r.layer == b.layer && r.source != b.source {
+		s.lose() // what is to be sent looks otherwise than what was
+	}
+	if b.ranking.For(s.highest.Spatial) == b.layer.id && s.changes(b) {
 		s.retarget(b.layer, b.source)
 	}
 	if s.unknown {
@@ -117,15 +120,18 @@ func (s *slot) forward(b *batch) {
 	packets, bytes := 0, 0
 	for i := range b.run {
 		in := &b.run[i]
-		if s.floor > 0 && !s.follows(b, in) {
+		if s.caught.layer == b.layer && !s.follows(b, in) {
 			continue
 		}
 		if v := s.send(b.now, b.layer, in); v != forward.Send {
-			s.refuse(b.layer, v)
+			s.refuse(v)
 			continue
 		}
 		packets++
 		bytes += len(s.downlink.lane.out.Payload) + headerBytes
+	}
+	if s.Kind == Video && s.stream.KeyNeeded() == b.layer.id {
+		b.layer.requestKeyFrame()
 	}
 	if packets > 0 {
 		s.downlink.budget.Sent(bytes)
@@ -134,18 +140,24 @@ func (s *slot) forward(b *batch) {
 	}
 }
 
+// changes says whether the layer of b is another than the one that is shown, or comes in another codec. A replay goes on until it
+// has caught up: what follows has use for all of it.
+func (s *slot) changes(b *batch) bool {
+	if s.target == b.layer {
+		return s.source != b.source
+	}
+	return s.replay == nil
+}
+
 // follows says whether in comes after what a replay has sent: it is not sent twice.
 func (s *slot) follows(b *batch, in *forward.In) bool {
-	if b.layer != s.target {
-		return true
-	}
-	if in.N < s.floor {
+	if in.N < s.caught.floor {
 		s.count.drop(dropLate)
 		return false
 	}
-	if s.restamp && in.Timestamp != s.stamp {
-		s.restamp = false
-		s.stream.Restamp(b.now, in.Timestamp)
+	if s.caught.restamp && in.Timestamp != s.caught.stamp {
+		s.caught.restamp = false
+		s.stream.Restamp(b.now, b.layer.id, in.Timestamp)
 	}
 	return true
 }
@@ -169,16 +181,17 @@ func (s *slot) send(now time.Time, l *layer, in *forward.In) forward.Verdict {
 }
 
 // refuse counts why a packet is not sent.
-func (s *slot) refuse(l *layer, v forward.Verdict) {
+func (s *slot) refuse(v forward.Verdict) {
 	switch v {
 	case forward.NoKey:
 		s.count.drop(dropNoKey)
-		l.requestKeyFrame()
+	case forward.AboveLayer:
+		s.count.drop(dropLayer)
 	case forward.Late:
 		s.count.drop(dropLate)
 	case forward.Padding:
 		s.count.drop(dropPadding)
-	case forward.Send, forward.NotShown, forward.AboveLayer: // NotShown: another layer of the same publication
+	case forward.Send, forward.NotShown: // NotShown: another layer of the same publication
 	}
 }
 
@@ -187,22 +200,48 @@ const headerBytes = 12
 
 // retarget has the stream go on with l from its next key frame.
 func (s *slot) retarget(l *layer, source *source) {
-	s.target, s.source = l, source
+	if s.target, s.source = l, source; s.replay != nil {
+		s.replay, s.caught = nil, caughtUp{}
+	}
+	f := l.format(source)
 	media, rtx, ok := s.sender.PayloadTypes(source.negotiated)
+	if source.codec == codec.RED { // who does not have it gets the codec of its blocks
+		f.REDPayloadType = media
+		media, rtx, ok = s.sender.PayloadTypes(source.primary)
+	}
 	if s.unknown = !ok; s.unknown {
 		s.stream.Stop()
 		return
 	}
-	f := l.format(source)
 	f.PayloadType, f.RTXPayloadType = media, rtx
 	s.stream.Switch(f)
+}
+
+// setTarget sets the highest layer that is shown. It is called by the transport's loop only.
+func (s *slot) setTarget(highest codec.Layer) {
+	s.downlink.lane.Do(func() {
+		s.highest = highest
+		s.stream.SetTarget(highest)
+	})
 }
 
 // PictureLost is the receiver's wish for a key frame, part of link.Feedback.
 func (s *slot) PictureLost() {
 	s.count.plis.Add(1)
-	if p := s.showing.Load(); p != nil && s.open.Load() {
+	p := s.showing.Load()
+	if p == nil || !s.open.Load() {
+		return
+	}
+	var l *layer
+	s.downlink.lane.Do(func() {
+		s.sent.PictureLost()
+		l = s.target
+	})
+	switch {
+	case l == nil:
 		p.requestKeyFrame()
+	case s.Kind == Video:
+		l.requestKeyFrame()
 	}
 }
 
@@ -234,6 +273,8 @@ func (s *slot) nacked(now time.Time, seq uint16) {
 		s.count.drop(dropRTXTooOften)
 	case forward.NoRTX:
 		s.count.drop(dropRTXNone)
+	case forward.NoUse:
+		s.count.drop(dropRTXNoUse)
 	}
 }
 

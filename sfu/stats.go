@@ -34,11 +34,13 @@ const (
 	dropCodec                     // the subscriber does not have the codec
 	dropNoKey                     // the subscriber waits for a key frame
 	dropLate                      // from before a switch
-	dropPadding                   // nothing but padding
+	dropPadding                   // nothing but padding, or nothing that can be read
+	dropLayer                     // of a layer above the one that is shown
 	dropSend                      // the transport did not take it
 	dropRTXUnknown                // asked for again, but gone
 	dropRTXTooSoon                // asked for again a moment after it was sent
 	dropRTXTooOften               // asked for again too often
+	dropRTXNoUse                  // asked for again by who waits for a key frame
 	dropRTXNone                   // asked for again without having negotiated RTX
 	dropCandidate                 // an ICE candidate that cannot be used, or one too many
 	dropRTXBudget                 // asked for again beyond the share that retransmissions may have
@@ -50,8 +52,8 @@ const (
 
 func (r reason) String() string {
 	return [reasons]string{
-		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "send",
-		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxNotNegotiated", "candidate", "rtxBudget", "rtxQueue", "laneFull", "call",
+		"malformed", "duplicate", "tooOld", "payloadType", "unannounced", "paused", "codec", "noKeyFrame", "late", "padding", "layer", "send",
+		"rtxUnknown", "rtxTooSoon", "rtxTooOften", "rtxKeyFrame", "rtxNotNegotiated", "candidate", "rtxBudget", "rtxQueue", "laneFull", "call",
 	}[r]
 }
 

@@ -19,8 +19,8 @@ func TestWholeWayAllocatesNothing(t *testing.T) {
 		for range 2 * ringSize / 10 { // buffers are there
 			step()
 		}
-		// Per ten packets in: reports, twenty a second, may allocate.
-		if n := testing.AllocsPerRun(300, step); n > 1 {
+		// What comes by time may allocate: reports, and the poller's.
+		if n := testing.AllocsPerRun(300, step); n > 2 {
 			t.Errorf("%v allocations for 50 packets of %s", n, kind)
 		}
 	}

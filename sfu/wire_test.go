@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +81,22 @@ func wireOffer(cert tls.Certificate, publish, slots []string) (text string, name
 // newWire connects a participant.
 func newWire(t testing.TB, e *Engine, r *Router, cert tls.Certificate, publish, slots []string) *wire {
 	t.Helper()
-	w := &wire{t: t, events: make(chan Event, 256)}
+	w, sdp := joinWire(t, r, cert, publish, slots)
+	w.handshake(e, cert, line(sdp, "a=ice-ufrag:"), line(sdp, "a=ice-pwd:"))
+	w.connected()
+	return w
+}
+
+func (w *wire) connected() {
+	for w.next() != (StateChanged{State: StateConnected}) {
+		continue
+	}
+}
+
+// joinWire makes a participant that has not connected yet, and its answer.
+func joinWire(t testing.TB, r *Router, cert tls.Certificate, publish, slots []string) (w *wire, sdp string) {
+	t.Helper()
+	w = &wire{t: t, events: make(chan Event, 256)}
 	var err error
 	if w.transport, err = r.NewTransport("wire", func(ev Event) { w.events <- ev }); err != nil {
 		t.Fatal(err)
@@ -91,7 +107,6 @@ func newWire(t testing.TB, e *Engine, r *Router, cert tls.Certificate, publish, 
 	t.Cleanup(func() { _ = w.conn.Close() })
 	text, named := wireOffer(cert, publish, slots)
 	w.transport.Negotiate(Offer{Rev: 1, SDP: text, Publications: named})
-	var sdp string
 	for sdp == "" {
 		switch ev := w.next().(type) {
 		case Answered:
@@ -102,10 +117,7 @@ func newWire(t testing.TB, e *Engine, r *Router, cert tls.Certificate, publish, 
 	}
 	w.began = time.Now()
 	w.transport.Ready(1)
-	w.handshake(e, cert, line(sdp, "a=ice-ufrag:"), line(sdp, "a=ice-pwd:"))
-	for ev := w.next(); ev != (StateChanged{State: StateConnected}); ev = w.next() {
-	}
-	return w
+	return w, sdp
 }
 
 func (w *wire) next() Event {
@@ -127,7 +139,14 @@ func line(sdp, key string) string {
 // once is a socket that DTLS reads and writes while it shakes hands. What is no DTLS is left out.
 type once struct {
 	*net.UDPConn
-	to net.Addr
+	mute *atomic.Bool // it says no farewell: the server goes on with the keys
+}
+
+func (o once) WriteTo(b []byte, to net.Addr) (int, error) {
+	if o.mute.Load() {
+		return len(b), nil
+	}
+	return o.UDPConn.WriteTo(b, to)
 }
 
 func (o once) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -139,17 +158,34 @@ func (o once) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
+// check is a connectivity check that nominates its path.
+func check(ufrag, pwd string) []byte {
+	return stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ufrag+":wire"),
+		stun.RawAttribute{Type: stun.AttrUseCandidate}, stun.NewShortTermIntegrity(pwd), stun.Fingerprint).Raw
+}
+
 func (w *wire) handshake(e *Engine, cert tls.Certificate, ufrag, pwd string) {
 	to := net.UDPAddrFromAddrPort(e.Advertised()[0].Addr)
-	check := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ufrag+":wire"),
-		stun.RawAttribute{Type: stun.AttrUseCandidate}, stun.NewShortTermIntegrity(pwd), stun.Fingerprint)
-	if _, err := w.conn.WriteTo(check.Raw, to); err != nil {
+	if _, err := w.conn.WriteTo(check(ufrag, pwd), to); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := w.conn.Read(make([]byte, 1500)); err != nil { // the path is known now
 		w.t.Fatal(err)
 	}
-	conn, err := dtls.ClientWithOptions(once{w.conn, to}, to, dtls.WithCertificates(cert), dtls.WithInsecureSkipVerify(true),
+	var mute atomic.Bool
+	conn := w.secure(once{w.conn, &mute}, to, cert)
+	mute.Store(true)
+	from := w.conn.LocalAddr().(*net.UDPAddr)
+	_ = conn.Close() // and with it the socket
+	var err error
+	if w.conn, err = net.DialUDP("udp4", from, to); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// secure shakes hands and makes the keys.
+func (w *wire) secure(over net.PacketConn, to net.Addr, cert tls.Certificate) *dtls.Conn {
+	conn, err := dtls.ClientWithOptions(over, to, dtls.WithCertificates(cert), dtls.WithInsecureSkipVerify(true),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret), dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM))
 	if err != nil {
 		w.t.Fatal(err)
@@ -170,22 +206,7 @@ func (w *wire) handshake(e *Engine, cert tls.Certificate, ufrag, pwd string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.conn.SetDeadline(time.Unix(1, 0)); err != nil { // ends the reader of DTLS; the association lives on
-		w.t.Fatal(err)
-	}
-	w.conn, err = takeOver(w.conn, to)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// takeOver makes another socket of the same addresses, connected.
-func takeOver(c *net.UDPConn, to *net.UDPAddr) (*net.UDPConn, error) {
-	from := c.LocalAddr().(*net.UDPAddr)
-	if err := c.Close(); err != nil {
-		return nil, err
-	}
-	return net.DialUDP("udp4", from, to)
+	return conn
 }
 
 // send sends an RTP packet.

@@ -151,7 +151,7 @@ func (l *loop) due(now time.Time, sid room.SID, m *member) {
 		l.startAnew(sid, m)
 	}
 	if l.alarm.passed(now, m.renewICE) {
-		l.send(sid, protocol.ICEServers{ICEServers: l.iceServers(sid, m)})
+		l.send(sid, protocol.ICEServers{ICEServers: l.iceServers(m)})
 	}
 	if l.alarm.passed(now, m.graceUntil) {
 		m.graceUntil = time.Time{}
@@ -162,11 +162,11 @@ func (l *loop) due(now time.Time, sid room.SID, m *member) {
 }
 
 // iceServers mints credentials and sees to it that fresh ones follow in time.
-func (l *loop) iceServers(sid room.SID, m *member) protocol.List[protocol.ICEServer] {
+func (l *loop) iceServers(m *member) protocol.List[protocol.ICEServer] {
 	if l.srv.planes.TURN == nil {
 		return nil
 	}
-	servers, expires := l.srv.planes.TURN.ICEServers(string(sid))
+	servers, expires := l.srv.planes.TURN.ICEServers(relayUser(l.name, m.identity))
 	life := time.Until(expires)
 	m.renewICE = time.Now().Add(max(life*3/4, time.Second)) // at the latest: a restart needs some minutes of the old ones
 	l.alarm.set(m.renewICE)

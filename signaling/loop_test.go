@@ -109,6 +109,9 @@ func TestCredentialsAreRenewedBeforeTheyExpire(t *testing.T) {
 	if !ok || len(joined.ICEServers) < 2 || joined.ICEServers[1].Credential == "" {
 		t.Fatalf("joined with %+v", joined.ICEServers)
 	}
+	if user := joined.ICEServers[1].Username; !strings.Contains(user, ":ada@") {
+		t.Errorf("credentials for %q: whoever ends them knows the identity", user)
+	}
 	now := time.Now()
 	l.sweep(now.Add(30 * time.Minute))
 	if got := said(t, ada); len(got) != 0 {

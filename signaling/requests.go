@@ -46,7 +46,7 @@ func (l *loop) welcome(e room.Welcome, by *enter) {
 		Room:        protocol.Room{Name: l.name},
 		Self:        e.Self,
 		Permissions: e.Permissions, Participants: e.Others,
-		ICEServers: l.iceServers(e.SID, m),
+		ICEServers: l.iceServers(m),
 		Heartbeat:  protocol.Heartbeat{IntervalMs: cfg.Heartbeat.Milliseconds(), TimeoutMs: cfg.Timeout.Milliseconds()},
 		Slots:      protocol.SlotCount{Audio: cfg.AudioSlots, Video: cfg.VideoSlots},
 		Limits:     protocol.Limits{MessageBytes: cfg.MessageBytes, Publications: cfg.MaxPublications},

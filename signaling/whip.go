@@ -18,12 +18,17 @@ func (d doorway) Verify(signed string) (auth.Token, error) {
 
 func (d doorway) Exists(room string) bool { return d.srv.rooms.exists(room) }
 
+// relayUser is whom TURN knows a participant as: what is allocated is listed and ended by this name.
+func relayUser(room, identity string) string {
+	return url.PathEscape(identity) + "@" + url.PathEscape(room)
+}
+
 // ICEServers mints credentials for an identity of a room: it has no session yet.
 func (d doorway) ICEServers(t auth.Token) []protocol.ICEServer {
 	if d.srv.planes.TURN == nil {
 		return nil
 	}
-	servers, _ := d.srv.planes.TURN.ICEServers(url.PathEscape(t.Identity) + "@" + url.PathEscape(t.Room))
+	servers, _ := d.srv.planes.TURN.ICEServers(relayUser(t.Room, t.Identity))
 	return asICEServers(servers)
 }
 

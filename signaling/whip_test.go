@@ -229,7 +229,7 @@ func TestWHIPRefusesWithAReason(t *testing.T) {
 		"no ufrag":            {asking{path: "/whip/room", token: good, body: replaced("a=ice-ufrag:", "a=x:")}, 400, protocol.MediaBadOffer},
 		"no fingerprint":      {asking{path: "/whip/room", token: good, body: replaced("a=fingerprint:", "a=x:")}, 400, protocol.MediaBadOffer},
 		"one mid for two":     {asking{path: "/whip/room", token: good, body: replaced("a=mid:1", "a=mid:0")}, 400, protocol.MediaBadOffer},
-		"DTLS server":         {asking{path: "/whip/room", token: good, body: replaced("actpass", "passive")}, 422, protocol.MediaBadOffer},
+		"no DTLS role":        {asking{path: "/whip/room", token: good, body: replaced("actpass", "holdconn")}, 406, protocol.MediaBadOffer},
 		"nothing to publish":  {asking{path: "/whip/room", token: good, body: httpOffer(section{"audio", "recvonly"}, section{"video", "inactive"})}, 422, protocol.MediaBadOffer},
 		"nothing to play":     {asking{path: "/whep/room/ada", token: good}, 422, protocol.MediaBadOffer},
 		"two videos":          {asking{path: "/whip/room", token: good, body: httpOffer(section{"video", "sendonly"}, section{"video", "sendonly"})}, 406, protocol.MediaBadOffer},

@@ -130,7 +130,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 		}
 		files = append(files, matches...)
 	}
-	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn)\b[^\n` + "`" + `]*`)
+	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn|data)\b[^\n` + "`" + `]*`)
 	flagName := regexp.MustCompile(`--[a-z][a-z-]+`)
 	variable := regexp.MustCompile(`TURNOUT_[A-Z_]+[A-Z]`)
 	for _, file := range files {
@@ -153,7 +153,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 // realFlags are the flags of all commands and the variables of serve.
 func realFlags(t *testing.T) map[string]bool {
 	known := map[string]bool{"--help": true}
-	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}} {
+	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}, {"data", "export", "d"}} {
 		var cli commands
 		ctx, err := parse(args, &cli, nil, nil)
 		if err != nil {

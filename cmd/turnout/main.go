@@ -44,6 +44,7 @@ type commands struct {
 	Turn    turnCommand    `kong:"cmd,set='tls=:443',set='shutdown=10s',help='Run the TURN server alone, or look into a running one.'"`
 	Token   tokenCommand   `cmd:"" help:"Print an access token for a room."`
 	Load    loadCommand    `cmd:"" help:"Put participants into rooms of a server, and measure what they get."`
+	Data    dataCommand    `cmd:"" help:"Check, compact, export or import the documents of a server that is stopped."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -90,6 +90,7 @@ const sharedSecret = "north"
 
 // TestTURNAloneDoesCoturnsJob gives coturn's client nothing but the shared secret, as an application that minted by itself.
 func TestTURNAloneDoesCoturnsJob(t *testing.T) {
+	t.Parallel()
 	pair := t.TempDir()
 	if _, err := certs.OpenSelfSigned(pair, []string{"127.0.0.1"}, time.Now()); err != nil {
 		t.Fatal(err)
@@ -125,6 +126,7 @@ func TestTURNAloneDoesCoturnsJob(t *testing.T) {
 }
 
 func TestTURNListShowsWhoIsThere(t *testing.T) {
+	t.Parallel()
 	r := startRelay(t, nil)
 	if got := r.list(); got != "USER  CLIENT  TRANSPORT  RELAYED  AGE  UP  DOWN\n" {
 		t.Errorf("nobody: %q", got)
@@ -169,6 +171,7 @@ func TestTURNListShowsWhoIsThere(t *testing.T) {
 }
 
 func TestTURNAloneStopsAtOnceWhenNobodyIsThereAndAtTheDeadlineOtherwise(t *testing.T) {
+	t.Parallel()
 	idle := startRelay(t, nil, "--shutdown", "10m")
 	if err := idle.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -195,6 +198,7 @@ func TestTURNAloneStopsAtOnceWhenNobodyIsThereAndAtTheDeadlineOtherwise(t *testi
 }
 
 func TestSIGHUPTakesOverTheSecretAndTheCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	secret := write(t, "secret", "old", 0o600)
 	renew := func() string {

@@ -13,6 +13,7 @@ import (
 
 // TestADomainHasOnePortForEverything runs the server as an operator would, but for the number of the port.
 func TestADomainHasOnePortForEverything(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if _, err := certs.OpenSelfSigned(dir, []string{"meet.test"}, time.Now()); err != nil {
 		t.Fatal(err)
@@ -33,9 +34,12 @@ func TestADomainHasOnePortForEverything(t *testing.T) {
 		t.Errorf("another port: %s", text)
 	}
 	for name, args := range map[string][]string{"over UDP": nil, "over TCP": {"-t"}, "over TLS": {"-t", "-S"}, "indications over UDP": {"-s"}} {
-		if out, ok := relays(t, append([]string{"-u", "ada", "-W", sharedSecret, "-p", port}, args...)...); !ok {
-			t.Errorf("TURN %s: %s", name, out)
-		}
+		t.Run("TURN "+name, func(t *testing.T) {
+			t.Parallel() // the tool sleeps most of its time
+			if out, ok := relays(t, append([]string{"-u", "ada", "-W", sharedSecret, "-p", port}, args...)...); !ok {
+				t.Error(out)
+			}
+		})
 	}
 	c, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {

@@ -22,7 +22,7 @@ func h264KeyFrame(b []byte) bool {
 	case nalFUA: // header: start bit, end bit, reserved bit, type
 		return b[1]&0x80 != 0 && len(b) > 2 && h264Starts(b[1]&0x1f, b[2])
 	case nalSTAPA:
-		return aggregated(b[1:], func(nal []byte) bool { return h264KeyFrame(nal) })
+		return aggregated(b[1:], h264KeyFrame)
 	}
 	return h264Starts(b[0]&0x1f, b[1])
 }

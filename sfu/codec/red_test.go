@@ -7,7 +7,7 @@ import (
 
 // red is a payload of two redundant blocks, of 960 and 480 ticks ago, and the primary one.
 func red() []byte {
-	return []byte{0xef, 960 >> 6, 960 & 0x3f << 2, 2, 0xef, 480 >> 6, 480&0x3f<<2 | 0, 1, 0x6f, 'a', 'b', 'c', 'p', 'r'}
+	return []byte{0xef, 960 >> 6, 960 & 0x3f << 2, 2, 0xef, 480 >> 6, 480 & 0x3f << 2, 1, 0x6f, 'a', 'b', 'c', 'p', 'r'}
 }
 
 func TestREDIsReadAndStripped(t *testing.T) {

@@ -45,6 +45,7 @@ type In struct {
 
 	Key        bool // a decoder can start here
 	HasPicture bool
+	Extensions Extensions
 	Frame      codec.Frame
 	Picture    codec.Picture    // if HasPicture
 	Descriptor codec.Descriptor // if Structure is not nil
@@ -118,8 +119,12 @@ func (r *Rewriter) Switch(f Format) {
 		r.next = nil
 		return
 	}
-	if r.cur != nil && r.cur.manner.Source == f.Source {
-		r.cur = nil // it comes in another codec, or is wanted as another payload type
+	if r.cur != nil && r.cur.manner.Source == f.Source { // it comes in another codec, or is wanted as another payload type
+		if !f.Codec.Video() && r.cur.manner.ClockRate == f.ClockRate {
+			r.cur.manner, r.next = &manner{Format: &f}, nil // encoders turn redundancy on and off between two packets
+			return
+		}
+		r.cur = nil
 	}
 	r.next = &f
 }

@@ -50,7 +50,7 @@ func (s *Sent) live(in *In, scratch []byte, age uint32) Out {
 		out.Marker = false
 		return out
 	}
-	out.Extensions = s.manner.Extensions.read(&in.Packet)
+	out.Extensions = in.Extensions
 	out.Payload = in.Payload
 	switch at := len(scratch); {
 	case s.hasCounters:

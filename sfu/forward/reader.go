@@ -7,22 +7,24 @@ import "github.com/turnout-rtc/turnout/sfu/codec"
 type Reader struct {
 	codec        codec.Codec
 	descriptorID uint8
+	extensions   ExtensionIDs
 
 	structure, before *codec.Structure // of dependency descriptors, now and before; nil for none
 	since             uint64           // number of the packet that brought structure
 }
 
-// NewReader makes a reader for packets of a codec, with the id of their dependency descriptors, 0 for none.
-func NewReader(c codec.Codec, descriptorID uint8) Reader {
-	return Reader{codec: c, descriptorID: descriptorID}
+// NewReader makes a reader for packets that look like that.
+func NewReader(f *Format) Reader {
+	return Reader{codec: f.Codec, descriptorID: f.DescriptorID, extensions: f.Extensions}
 }
 
-// Read fills in what in's payload and descriptor say: Key and all below it. N and Newer must be set.
+// Read fills in what in's payload and header extensions say: Key and all below it. N and Newer must be set.
 func (r *Reader) Read(in *In) {
 	in.Key, in.Frame, in.HasPicture, in.Structure = false, codec.Frame{}, false, nil
 	if len(in.Payload) == 0 {
 		return
 	}
+	in.Extensions = r.extensions.read(&in.Packet)
 	in.Key = r.codec.KeyFrame(in.Payload)
 	in.Picture, in.HasPicture = r.codec.ReadPicture(in.Payload)
 	if raw := in.Extension(r.descriptorID); len(raw) > 0 && r.readDescriptor(in, raw) {

@@ -122,12 +122,14 @@ func TestExtensionsAreCarriedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &In{N: 1 << 16, Key: true, Newer: true}
+	in := &In{N: 1 << 16, Newer: true}
 	if err := in.Parse(raw); err != nil {
 		t.Fatal(err)
 	}
 	f := audio(1)
 	f.Extensions.AudioLevel = 3
+	reader := NewReader(&f)
+	reader.Read(in)
 	r := NewRewriter(0, 0)
 	r.Switch(f)
 	_, out, _ := r.Forward(start, 1, in, nil)
@@ -150,7 +152,7 @@ func video(ring *packet.Ring, seq uint16) *In {
 		panic(err)
 	}
 	ring.Put(in.N, b, nil)
-	r := NewReader(codec.VP8, 0)
+	r := NewReader(&Format{Codec: codec.VP8})
 	r.Read(in)
 	return in
 }
@@ -270,6 +272,162 @@ func TestExtensionsOfTheWrongSizeAreLeftOut(t *testing.T) {
 		e := (&ExtensionIDs{1, 2, 3, 4}).read(&in)
 		if len(e.AudioLevel()) != c.level || len(e.Orientation()) != c.turned || len(e.PlayoutDelay()) != c.delay || len(e.CaptureTime()) != c.cap {
 			t.Errorf("%d bytes became %v %v %v %v", c.size, e.AudioLevel(), e.Orientation(), e.PlayoutDelay(), e.CaptureTime())
+		}
+	}
+}
+
+// h264 makes a packet of a slice.
+func h264(seq uint16, ts uint32, key, marker bool) *In {
+	payload := []byte{0x61, 0x80}
+	if key {
+		payload[0] = 0x65
+	}
+	b, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, Marker: marker}, Payload: payload}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	in := &In{N: 1<<16 + uint64(seq), Newer: true}
+	if err := in.Parse(b); err != nil {
+		panic(err)
+	}
+	r := NewReader(&Format{Codec: codec.H264})
+	r.Read(in)
+	return in
+}
+
+func camera264(id SourceID) Format {
+	return Format{Source: id, Codec: codec.H264, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97}
+}
+
+func TestFrameThatWasCutOffLeavesAHole(t *testing.T) {
+	for _, complete := range []bool{true, false} {
+		r := NewRewriter(10, 0)
+		r.Switch(camera264(1))
+		r.Forward(start, 1, h264(1, 0, true, complete), nil)
+		r.Switch(camera264(2))
+		_, out, _ := r.Forward(start, 2, h264(1, 0, true, true), nil)
+		if want := map[bool]uint16{true: 11, false: 12}[complete]; out.Seq != want {
+			t.Errorf("behind a frame that is complete (%v) comes %d, not %d", complete, out.Seq, want)
+		}
+	}
+}
+
+func TestWhatIsLeftOutChangesNothing(t *testing.T) {
+	r := NewRewriter(10, 0)
+	r.Switch(camera264(1))
+	r.Forward(start, 1, h264(1, 0, true, true), nil)
+	before := *r
+	padding := h264(2, 90000, false, false)
+	padding.Payload = nil
+	if _, _, v := r.Forward(start.Add(time.Second), 1, padding, nil); v != Padding {
+		t.Fatalf("verdict %d", v)
+	}
+	if *r != before {
+		t.Errorf("%+v became %+v", before, *r)
+	}
+	r.Switch(camera264(2))
+	if _, out, _ := r.Forward(start, 2, h264(7, 7, true, true), nil); out.Seq != 11 || out.Timestamp != 1 {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestSwitchBackEndsTheWaiting(t *testing.T) {
+	r := NewRewriter(10, 0)
+	r.Switch(camera264(1))
+	r.Forward(start, 1, h264(1, 0, true, true), nil)
+	r.Switch(camera264(2))
+	if r.Shown() != 2 {
+		t.Errorf("%d is going to be shown", r.Shown())
+	}
+	r.Switch(camera264(1))
+	if r.Shown() != 1 || r.KeyNeeded() != 0 {
+		t.Errorf("%d is going to be shown, a key frame of %d is needed", r.Shown(), r.KeyNeeded())
+	}
+	if _, _, v := r.Forward(start, 1, h264(2, 3000, false, true), nil); v != Send {
+		t.Errorf("verdict %d", v)
+	}
+	other := camera264(1)
+	other.PayloadType = 98
+	r.Switch(other)
+	if _, _, v := r.Forward(start, 1, h264(3, 6000, false, true), nil); v != NoKey {
+		t.Errorf("in another payload type: verdict %d", v)
+	}
+}
+
+func TestHoldEndsTheSourceAtOnce(t *testing.T) {
+	r := NewRewriter(10, 0)
+	r.Switch(camera264(1))
+	r.Forward(start, 1, h264(1, 0, true, true), nil)
+	r.Switch(camera264(2))
+	r.Hold()
+	if _, _, v := r.Forward(start, 1, h264(2, 3000, true, true), nil); v != NotShown {
+		t.Errorf("what is too much: verdict %d", v)
+	}
+	if _, out, v := r.Forward(start, 2, h264(2, 3000, true, true), nil); v != Send || out.Seq != 11 {
+		t.Errorf("what fits: verdict %d, %+v", v, out)
+	}
+}
+
+func TestStopStartsAnewWithAKeyFrame(t *testing.T) {
+	r := NewRewriter(10, 0)
+	r.Switch(camera264(1))
+	r.Forward(start, 1, h264(1, 0, true, true), nil)
+	r.Stop()
+	if _, _, v := r.Forward(start, 1, h264(2, 3000, true, true), nil); v != NotShown {
+		t.Errorf("verdict %d", v)
+	}
+	r.Switch(camera264(1))
+	if _, _, v := r.Forward(start, 1, h264(3, 6000, false, true), nil); v != NoKey || r.KeyNeeded() != 1 {
+		t.Errorf("verdict %d, a key frame of %d is needed", v, r.KeyNeeded())
+	}
+	_, out, v := r.Forward(start.Add(3*time.Second), 1, h264(4, 9000, true, true), nil)
+	if v != Send || out.Seq != 11 || out.Timestamp != 270000 {
+		t.Errorf("verdict %d, %+v", v, out)
+	}
+}
+
+func TestNothingIsSentAgainToWhoWaitsForAKeyFrame(t *testing.T) {
+	r := NewRewriter(10, 0)
+	r.Switch(camera264(1))
+	var h History
+	now := start
+	send := func(seq uint16, key bool) {
+		sent, _, _ := r.Forward(now, 1, h264(seq, uint32(seq)*3000, key, true), nil)
+		h.Add(now, sent)
+		now = now.Add(time.Second)
+	}
+	send(1, true)
+	h.PictureLost()
+	if _, refusal := h.Resend(now, 10); refusal != NoUse {
+		t.Errorf("after a picture was lost: %d", refusal)
+	}
+	send(2, false)
+	if _, refusal := h.Resend(now, 11); refusal != NoUse {
+		t.Errorf("before the key frame: %d", refusal)
+	}
+	send(3, true)
+	if _, refusal := h.Resend(now, 12); refusal != Granted {
+		t.Errorf("after the key frame: %d", refusal)
+	}
+}
+
+func TestRequestsWithinARoundTripMeanTheSameLoss(t *testing.T) {
+	for trip, c := range map[time.Duration]struct{ first, again time.Duration }{
+		0:                      {35 * time.Millisecond, 70 * time.Millisecond},
+		20 * time.Millisecond:  {10 * time.Millisecond, 20 * time.Millisecond},
+		500 * time.Millisecond: {100 * time.Millisecond, 100 * time.Millisecond},
+	} {
+		h := History{RoundTrip: trip}
+		h.Add(start, Sent{manner: &manner{Format: &Format{RTXPayloadType: 97}}, seq: 5})
+		now := start
+		for _, pause := range []time.Duration{c.first, c.again} {
+			if _, refusal := h.Resend(now.Add(pause-time.Millisecond), 5); refusal != TooSoon {
+				t.Errorf("round trip %v, before %v: %d", trip, pause, refusal)
+			}
+			now = now.Add(pause)
+			if _, refusal := h.Resend(now, 5); refusal != Granted {
+				t.Errorf("round trip %v, after %v: %d", trip, pause, refusal)
+			}
 		}
 	}
 }

@@ -94,16 +94,22 @@ func (w *world) newSource() *source {
 	if c == sfutest.AV1 || rng.IntN(3) == 0 {
 		e.Descriptor = descriptorID
 	}
-	s := &source{Encoder: e, ring: packet.NewRing(64), clock: report.Clock{Rate: 90000}}
-	s.format = Format{
-		Source: w.nextID, Codec: [...]codec.Codec{codec.VP8, codec.VP9, codec.AV1, codec.H264, codec.H265}[c], ClockRate: 90000,
-		PayloadType: uint8(100 + c), RTXPayloadType: uint8(110 + c), DescriptorID: e.Descriptor, Ring: s.ring,
-	}
+	s := w.wrap(e)
 	if rng.IntN(2) == 0 {
 		s.format.Group = 1
 		s.clock.Report(report.ToNTP(w.now), e.Timestamp)
 	}
-	s.reader = NewReader(s.format.Codec, s.format.DescriptorID)
+	return s
+}
+
+// wrap has the packets of an encoder received.
+func (w *world) wrap(e *sfutest.Encoder) *source {
+	s := &source{Encoder: e, ring: packet.NewRing(64), clock: report.Clock{Rate: 90000}}
+	s.format = Format{
+		Source: SourceID(e.Source), Codec: [...]codec.Codec{codec.VP8, codec.VP9, codec.AV1, codec.H264, codec.H265}[e.Codec],
+		ClockRate: 90000, PayloadType: uint8(100 + e.Codec), RTXPayloadType: uint8(110 + e.Codec), DescriptorID: e.Descriptor, Ring: s.ring,
+	}
+	s.reader = NewReader(&s.format)
 	return s
 }
 

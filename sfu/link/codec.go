@@ -3,6 +3,7 @@ package link
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -47,4 +48,14 @@ func Parameter(fmtp, name string) string {
 		}
 	}
 	return ""
+}
+
+// PrimaryOf is the payload type of the newest block in packets of RED, 0 for what is no RED (RFC 2198 §5: "111/111").
+func PrimaryOf(red Codec) uint8 {
+	list := strings.Split(red.Fmtp, "/")
+	n, err := strconv.ParseUint(strings.TrimSpace(list[len(list)-1]), 10, 7)
+	if err != nil {
+		return 0
+	}
+	return uint8(n)
 }

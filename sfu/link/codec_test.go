@@ -27,3 +27,11 @@ func TestStreamsAreTheSameForTheirDecoder(t *testing.T) {
 		t.Error("parameters are compared wrongly")
 	}
 }
+
+func TestPrimaryBlockOfREDIsItsLast(t *testing.T) {
+	for fmtp, want := range map[string]uint8{"111/111": 111, "96/ 97": 97, "": 0, "111/": 0, "1/300": 0, "x": 0} {
+		if got := PrimaryOf(Codec{Mime: "audio/RED", Fmtp: fmtp}); got != want {
+			t.Errorf("%q: %d", fmtp, got)
+		}
+	}
+}

@@ -119,6 +119,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type client struct {
 	*webrtc.PeerConnection
 	t     testing.TB
+	setup string
 	track *webrtc.TrackLocalStaticRTP
 	dc    *webrtc.DataChannel
 	got   chan *rtp.Packet // on its slot
@@ -128,6 +129,7 @@ type clientConfig struct {
 	networks []webrtc.NetworkType
 	profiles []dtls.SRTPProtectionProfile
 	noData   bool
+	setup    string // the client's DTLS role in its offers; "" as pion offers it
 }
 
 func connect(t testing.TB, x *transport, c clientConfig) *client {
@@ -159,7 +161,7 @@ func newClient(t testing.TB, c clientConfig) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &client{PeerConnection: pc, t: t, got: make(chan *rtp.Packet, 1000)}
+	p := &client{PeerConnection: pc, t: t, setup: c.setup, got: make(chan *rtp.Packet, 1000)}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
@@ -212,7 +214,11 @@ func (p *client) offer(x *transport, o *webrtc.OfferOptions) *answer.Description
 		p.t.Fatal(err)
 	}
 	<-done
-	sdp, d, err := x.Answer(p.LocalDescription().SDP)
+	text := p.LocalDescription().SDP
+	if p.setup != "" {
+		text = strings.ReplaceAll(text, "a=setup:actpass", "a=setup:"+p.setup)
+	}
+	sdp, d, err := x.Answer(text)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -102,6 +102,24 @@ func TestEverySRTPProfile(t *testing.T) {
 	}
 }
 
+func TestTheClientMayHaveOneDTLSRoleOnly(t *testing.T) {
+	for _, setup := range []string{"active", "passive"} {
+		t.Run(setup, func(t *testing.T) {
+			_, x, p := everything(t, lite.Config{}, clientConfig{setup: setup})
+			p.offer(x, &webrtc.OfferOptions{ICERestart: true})
+			var seq uint16
+			p.sends(x, &seq)
+			if err := p.GracefulClose(); err != nil {
+				t.Fatal(err)
+			}
+			x.waitFor(t, lite.Closed)
+		})
+	}
+	t.Run("passive over TCP", func(t *testing.T) {
+		everything(t, lite.Config{TCP: []netip.AddrPort{loopback4}}, clientConfig{setup: "passive", networks: []webrtc.NetworkType{webrtc.NetworkTypeTCP4}})
+	})
+}
+
 // onBoth runs a test with ICE-lite and with full ICE.
 func onBoth(t *testing.T, test func(t *testing.T, full bool)) {
 	t.Helper()

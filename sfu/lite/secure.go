@@ -34,13 +34,11 @@ func (s *Server) certify() error {
 		s.cfg.Certificate = c
 	}
 	s.id.fingerprint = fingerprint("sha-256", s.cfg.Certificate.Certificate[0])
-	s.id.options = []dtls.ServerOption{
+	s.id.options = []dtls.Option{
 		dtls.WithCertificates(s.cfg.Certificate),
 		dtls.WithSRTPProtectionProfiles(srtpkeys.Profiles()...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
-		dtls.WithClientAuth(dtls.RequireAnyClientCert), // against the offer's fingerprint, see verify
-		dtls.WithInsecureSkipVerify(true),
-		dtls.WithInsecureSkipVerifyHello(true), // the path is proven by ICE, a cookie would cost a round trip
+		dtls.WithInsecureSkipVerify(true), // there is verify
 		dtls.WithReplayProtectionWindow(dtlsReplay),
 		dtls.WithLoggerFactory(quiet{}),
 	}
@@ -90,6 +88,17 @@ func (t *Transport) control(p netio.Packet) {
 	}
 }
 
+// call begins the handshake where that is our part, as soon as there is a path.
+func (t *Transport) call() {
+	t.mu.Lock()
+	begin := t.life.calls && !t.life.shaking && !t.life.closed && t.path.Load() != nil
+	t.life.shaking = t.life.shaking || begin
+	t.mu.Unlock()
+	if begin {
+		t.server.start(t, t.shake)
+	}
+}
+
 // send sends a datagram of DTLS.
 func (t *Transport) send(b []byte) {
 	switch p := t.path.Load(); {
@@ -129,8 +138,10 @@ func (t *Transport) shake() {
 }
 
 func (t *Transport) handshake() (*dtls.Conn, error) {
-	options := slices.Concat(t.server.id.options, []dtls.ServerOption{dtls.WithVerifyPeerCertificate(t.verify)})
-	conn, err := dtls.ServerWithOptions(t.queue, nowhere, options...)
+	t.mu.Lock()
+	client := t.life.calls
+	t.mu.Unlock()
+	conn, err := t.dtls(client)
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +157,33 @@ func (t *Transport) handshake() (*dtls.Conn, error) {
 	}
 	keys, err := srtpkeys.Export(&state, profile)
 	switch {
+	case err == nil && client:
+		keys = keys.OfClient()
+		t.keys.Store(&keys)
 	case err == nil:
 		t.keys.Store(&keys)
 	case !errors.Is(err, srtpkeys.ErrNoProfile): // a peer with data channels only may offer none
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// dtls is our end of a handshake that has not begun.
+func (t *Transport) dtls(client bool) (*dtls.Conn, error) {
+	common := slices.Concat(t.server.id.options, []dtls.Option{dtls.WithVerifyPeerCertificate(t.verify)})
+	if client {
+		var options []dtls.ClientOption
+		for _, o := range common {
+			options = append(options, o)
+		}
+		return dtls.ClientWithOptions(t.queue, nowhere, options...)
+	}
+	options := []dtls.ServerOption{
+		dtls.WithClientAuth(dtls.RequireAnyClientCert), // against the offer's fingerprint, see verify
+		dtls.WithInsecureSkipVerifyHello(true),         // the path is proven by ICE, a cookie would cost a round trip
+	}
+	for _, o := range common {
+		options = append(options, o)
+	}
+	return dtls.ServerWithOptions(t.queue, nowhere, options...)
 }

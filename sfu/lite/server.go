@@ -53,7 +53,7 @@ type listener struct {
 // identity is who we are for DTLS.
 type identity struct {
 	fingerprint answer.Fingerprint
-	options     []dtls.ServerOption // what all handshakes have in common
+	options     []dtls.Option // what all handshakes have in common
 }
 
 // Open opens the sockets. An address in use or not ours is an error that names it.

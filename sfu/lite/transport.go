@@ -44,6 +44,7 @@ type Transport struct {
 // life is how far a transport has come.
 type life struct {
 	conn     *dtls.Conn // nil until the handshake is finished
+	calls    bool       // we are the DTLS client
 	shaking  bool       // the handshake has begun
 	serving  bool       // SCTP has begun
 	ended    bool       // DTLS is over: by the peer, or because the handshake failed
@@ -122,7 +123,7 @@ func randomSSRC() uint32 {
 // apply takes over what DTLS and SCTP need to know of a description.
 func (t *Transport) apply(d *answer.Description) {
 	t.mu.Lock()
-	t.fingerprints, t.data = d.Fingerprints, d.Data
+	t.fingerprints, t.data, t.life.calls = d.Fingerprints, d.Data, d.Active
 	conn := t.life.startServing(t.data)
 	t.mu.Unlock()
 	if conn != nil {
@@ -190,5 +191,6 @@ func (t *Transport) end() {
 func (t *Transport) tell(changed bool) {
 	if changed {
 		t.emit(StateChanged{})
+		t.call()
 	}
 }

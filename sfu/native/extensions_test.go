@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/packet"
@@ -30,12 +31,15 @@ func carried(t testing.TB, level, orientation, delay, capture []byte) forward.Ex
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := forward.In{N: 1 << 16, Key: true, Newer: true}
+	in := forward.In{N: 1 << 16, Newer: true}
 	if err := in.Parse(raw); err != nil {
 		t.Fatal(err)
 	}
+	f := forward.Format{Source: 1, Codec: codec.Opus, ClockRate: 48000, Extensions: forward.ExtensionIDs{AudioLevel: 1, Orientation: 2, PlayoutDelay: 3, CaptureTime: 4}}
+	reader := forward.NewReader(&f)
+	reader.Read(&in)
 	r := forward.NewRewriter(0, 0)
-	r.Switch(forward.Format{Source: 1, ClockRate: 48000, Extensions: forward.ExtensionIDs{AudioLevel: 1, Orientation: 2, PlayoutDelay: 3, CaptureTime: 4}})
+	r.Switch(f)
 	_, out, _ := r.Forward(time.Time{}, 1, &in, nil)
 	return out.Extensions
 }

@@ -353,3 +353,36 @@ func TestReplacedStreamMayComeBackWithAnOffer(t *testing.T) {
 		t.Error("not known again")
 	}
 }
+
+// sink keeps what sender reports say.
+type sink struct{ told []times }
+
+func (s *sink) Packets(time.Time, []link.Packet, *link.Outlet) {}
+func (s *sink) SenderReport(ntp report.NTP, rtp uint32)        { s.told = append(s.told, times{ntp, rtp}) }
+func (s *sink) Ended()                                         {}
+
+func TestReportsOfAPublisherAreByOurClock(t *testing.T) {
+	p, w, _, _ := publishing(t, 2)
+	const ahead = time.Hour
+	tell := func(ssrc uint32, sent time.Time, delay time.Duration, rtp uint32) {
+		hears(t, p, sent.Add(delay), w, ours.AppendSenderReport(nil, ssrc, report.SenderReport{NTP: report.ToNTP(sent.Add(ahead)), RTP: rtp}))
+	}
+	var one, other sink
+	tell(1000, w.Now, 100*time.Millisecond, 5) // before there is a sink
+	p.streams.tracks[0].Start(&one)
+	p.streams.tracks[1].Start(&other)
+	tell(1001, w.Now.Add(time.Second), 90*time.Millisecond, 7)                             // quicker: the clock is known better, for both
+	hears(t, p, w.Now, w, ours.AppendSenderReport(nil, 1001, report.SenderReport{RTP: 8})) // no clock
+	near := func(got times, sent time.Time, delay time.Duration, rtp uint32) {
+		t.Helper()
+		if d := got.ntp.Sub(report.ToNTP(sent.Add(delay))); d.Abs() > time.Microsecond || got.rtp != rtp {
+			t.Errorf("%v off, %d", d, got.rtp)
+		}
+	}
+	if len(one.told) != 2 || len(other.told) != 1 {
+		t.Fatalf("%v, %v", one.told, other.told)
+	}
+	near(one.told[0], w.Now, 100*time.Millisecond, 5)
+	near(one.told[1], w.Now, 90*time.Millisecond, 5)
+	near(other.told[0], w.Now.Add(time.Second), 90*time.Millisecond, 7)
+}

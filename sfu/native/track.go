@@ -54,6 +54,7 @@ func (t *Track) Codec(payloadType uint8) link.Codec {
 
 // Start hands over what has come, and from now on what comes.
 func (t *Track) Start(s link.Sink) {
+	defer t.tellAgain()
 	t.handing.Lock()
 	defer t.handing.Unlock()
 	t.sink = s
@@ -81,6 +82,17 @@ func (t *Track) handOver(now time.Time, packets []link.Packet, via *link.Outlet)
 			p.Memory.Retain()
 			t.early = append(t.early, p)
 		}
+	}
+}
+
+// tellAgain has the sink know a report that came before it.
+func (t *Track) tellAgain() {
+	t.peer.mu.Lock()
+	at := times{t.peer.clock.Ours(t.told.ntp), t.told.rtp}
+	known := t.told.ntp != 0
+	t.peer.mu.Unlock()
+	if known {
+		t.senderReport(at)
 	}
 }
 

@@ -40,10 +40,12 @@ func transport(desc *sdp.SessionDescription) *Refusal {
 	if !found || hash == "" || len(strings.Split(sum, ":")) < 16 {
 		return bad("a=fingerprint is missing or cannot be read: media is encrypted with DTLS-SRTP")
 	}
-	if setup := attribute(desc, tagged, "setup"); setup != "actpass" && setup != "active" {
-		return bad("a=setup is %q, it must be actpass: the server is the DTLS server", setup)
+	switch setup := attribute(desc, tagged, "setup"); setup {
+	case "actpass", "active", "passive":
+		return nil
+	default:
+		return bad("a=setup is %q, it must be actpass, or active or passive for a client that has one DTLS role only", setup)
 	}
-	return nil
 }
 
 // bundle returns the m-line whose transport all share (RFC 9143 §7.2.1).

@@ -38,8 +38,9 @@ type Arrivals struct {
 	count   uint8  // of reports
 }
 
-// Packet takes the arrival of a packet by its unwrapped transport-wide sequence number. It says whether it counts: packets
-// reported already, or far too old, do not.
+// Packet takes the arrival of a packet by its unwrapped transport-wide sequence number. It says whether it counts: repeats, and
+// packets far too old, do not. One that was reported missing is reported again, with all after it: senders know what they have
+// been told, and take it for lost no longer.
 func (a *Arrivals) Packet(now time.Time, n uint64) bool {
 	if a.highest == 0 {
 		a.times = new([maxRecorded]time.Duration)
@@ -49,7 +50,10 @@ func (a *Arrivals) Packet(now time.Time, n uint64) bool {
 		return true
 	}
 	if n < a.next {
-		return false
+		if a.highest-n >= maxRecorded || a.times[n%maxRecorded] != 0 {
+			return false
+		}
+		a.next = n
 	}
 	if n > a.highest {
 		for m := max(a.highest+1, n-min(n, maxRecorded-1)); m <= n; m++ {

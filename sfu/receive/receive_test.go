@@ -142,16 +142,20 @@ func read(t *testing.T, body []byte) (first uint16, times []time.Duration) {
 }
 
 func TestReportsTellWhenPacketsArrived(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		var a Arrivals
 		now, n := start, uint64(1<<16+rng.IntN(1<<16))
 		arrived, told := map[uint16]time.Time{}, map[uint16]bool{}
 		for range 100 {
+			overtaken := false
 			for range rng.IntN(100) {
 				n++
 				switch rng.IntN(12) {
-				case 0: // lost
+				case 0: // lost, or very late
+					if late := n - uint64(rng.IntN(300)); late > 1<<16 && arrived[uint16(late)].IsZero() && a.Packet(now, late) {
+						arrived[uint16(late)], overtaken = now, true
+					}
 				case 1:
 					now = now.Add(time.Duration(rng.IntN(9000)) * time.Millisecond)
 				case 2:
@@ -173,7 +177,7 @@ func TestReportsTellWhenPacketsArrived(t *testing.T) {
 				for i, at := range times {
 					s := first + uint16(i)
 					want, ok := arrived[s]
-					if told[s] || ok != (at >= 0) {
+					if told[s] && !overtaken || ok != (at >= 0) {
 						t.Fatalf("seed %d: packet %d is told twice, or arrived is %v and not %v", seed, s, at >= 0, ok)
 					}
 					told[s] = ok

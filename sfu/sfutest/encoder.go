@@ -67,6 +67,7 @@ type Encoder struct {
 	LongID     bool // picture ids have 15 bits
 	Descriptor uint8
 	Ticks      uint32 // between pictures
+	Size       int    // of a frame at least, in bytes
 	WantKey    bool
 
 	Rand  *rand.Rand
@@ -193,7 +194,7 @@ func (e *Encoder) sync(f *Frame) bool {
 
 // body is what a decoder is given: a byte that begins the slice or the VP8 frame, and what tells the frame again.
 func (e *Encoder) body(f *Frame) []byte {
-	b := make([]byte, 9+e.Rand.IntN(60))
+	b := make([]byte, max(9, e.Size)+e.Rand.IntN(60))
 	for i := range b {
 		b[i] = byte(e.Rand.Uint32())
 	}

@@ -147,7 +147,7 @@ func (r *Receiver) frame(a *arrived) error {
 		return fmt.Errorf("a frame that was never encoded: % x", a.body)
 	}
 	a.Frame = r.Truth.Frames[id]
-	if r.frames[id] != nil {
+	if have := r.frames[id]; have != nil && have.showing == a.showing {
 		return fmt.Errorf("frame %d comes twice", id)
 	}
 	for _, ref := range a.Refs {
@@ -269,3 +269,6 @@ func (r *Receiver) markers() error {
 	}
 	return nil
 }
+
+// Has says whether a frame was complete. It is for after Check.
+func (r *Receiver) Has(f *Frame) bool { return r.frames[f.ID] != nil }

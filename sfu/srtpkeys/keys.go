@@ -35,7 +35,7 @@ type Exporter interface {
 // Each direction may have one context only: two that encrypt with one key repeat a nonce, which breaks GCM.
 type Keys struct {
 	profile srtp.ProtectionProfile
-	theirs  material // of the DTLS client
+	theirs  material // of the DTLS client, unless that was us
 	ours    material
 }
 
@@ -67,6 +67,12 @@ func Export(from Exporter, profile dtls.SRTPProtectionProfile) (Keys, error) {
 	k.theirs.key, k.ours.key = cut(key), cut(key)
 	k.theirs.salt, k.ours.salt = cut(salt), cut(salt)
 	return k, nil
+}
+
+// OfClient are the same keys where we were the DTLS client.
+func (k Keys) OfClient() Keys {
+	k.theirs, k.ours = k.ours, k.theirs
+	return k
 }
 
 // Profile is what was agreed on.

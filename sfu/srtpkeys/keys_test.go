@@ -69,6 +69,30 @@ func TestBothEndsUnderstandEachOther(t *testing.T) {
 	}
 }
 
+func TestTheClientsKeysAreTheServersTheOtherWayRound(t *testing.T) {
+	for _, profile := range Profiles() {
+		k, err := Export(counting{t}, profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, _ := (&rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 9}, Payload: []byte("media")}).Marshal()
+		for _, ends := range [][2]Keys{{k, k.OfClient()}, {k.OfClient(), k}} {
+			out, err := ends[0].Outbound()
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := ends[1].Inbound()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealed, _ := out.EncryptRTP(nil, plain, nil)
+			if got, err := in.DecryptRTP(nil, sealed, nil); err != nil || !bytes.Equal(got, plain) {
+				t.Errorf("%v: %v", profile, err)
+			}
+		}
+	}
+}
+
 func TestKeysAreNeverPrinted(t *testing.T) {
 	k, _ := Export(counting{t}, Profiles()[0])
 	var b strings.Builder

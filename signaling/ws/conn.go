@@ -18,6 +18,7 @@ type Conn struct {
 	// Set at construction, never changed.
 	socket  *websocket.Conn
 	cfg     Config
+	epoch   time.Time     // from which the door counts Config.Gather
 	wake    chan struct{} // there may be something to write
 	reading chan struct{} // closed when nobody reads any more
 	written chan struct{} // closed when nobody writes any more
@@ -49,8 +50,8 @@ type goodbye struct {
 	text string
 }
 
-func newConn(socket *websocket.Conn, cfg Config) *Conn {
-	c := &Conn{socket: socket, cfg: cfg, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
+func newConn(socket *websocket.Conn, cfg Config, epoch time.Time) *Conn {
+	c := &Conn{socket: socket, cfg: cfg, epoch: epoch, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
 	socket.SetPongHandler(func(string) error {
 		c.heard()
 		return nil

@@ -27,6 +27,7 @@ type Door struct {
 	// Set at construction, never changed.
 	cfg      Config
 	owner    Owner
+	epoch    time.Time // see Conn.epoch
 	upgrader websocket.Upgrader
 
 	serving sync.WaitGroup // one for each Conn
@@ -41,7 +42,7 @@ type Door struct {
 // NewDoor makes a door. All functions of owner must be set; Serve only for ServeHTTP.
 func NewDoor(cfg Config, owner Owner) *Door {
 	return &Door{
-		cfg: cfg, owner: owner, conns: map[*Conn]struct{}{},
+		cfg: cfg, owner: owner, epoch: time.Now(), conns: map[*Conn]struct{}{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: cfg.Timeout,
 			// Most messages are small; writes borrow their buffer, so that an idle WebSocket holds only this one.
@@ -123,7 +124,7 @@ func (d *Door) release() {
 }
 
 func (d *Door) open(socket *websocket.Conn, serve func(*Conn)) {
-	c := newConn(socket, d.cfg)
+	c := newConn(socket, d.cfg, d.epoch)
 	d.mu.Lock()
 	d.reserved--
 	if d.shut {

@@ -194,9 +194,7 @@ func (w *writer) next(ending bool) (b []byte, wait time.Duration) {
 	if c.pending.bytes == 0 {
 		return nil, 0
 	}
-	// Idle: nothing was written for two periods, so company is not to be expected.
-	busy := c.since.Sub(w.last) < 2*c.cfg.Gather
-	if wait := c.since.Add(c.cfg.Gather).Sub(now); busy && wait > 0 && c.pending.bytes < writeBytes && !ending {
+	if wait := w.company(now); wait > 0 && c.pending.bytes < writeBytes && !ending {
 		return nil, wait
 	}
 	free := w.out.emptied()
@@ -204,6 +202,18 @@ func (w *writer) next(ending bool) (b []byte, wait time.Duration) {
 	c.pending = free
 	w.last = now
 	return w.out.take(writeBytes), 0
+}
+
+// company is how long what is queued still waits for more. mu is held. All Conns of a door wait for the same moments, so that the
+// processor is woken once for all of them.
+func (w *writer) company(now time.Time) time.Duration {
+	c := w.conn
+	period := c.cfg.Gather
+	if period == 0 || c.since.Sub(w.last) >= 2*period { // idle: nothing was written for a while, so none is to be expected
+		return 0
+	}
+	due := c.since.Add(period - c.since.Sub(c.epoch)%period)
+	return due.Sub(now)
 }
 
 // left notes that so much of what was sent has left.

@@ -295,13 +295,15 @@ func TestUnusableOffersAreTypedErrors(t *testing.T) {
 		"not SDP":            {"hello", nil, Syntax},
 		"too large":          {join + strings.Repeat("a=x:y\r\n", 200000), nil, Limit},
 		"too many m-lines":   {many, nil, Limit},
+		"1000 m-lines":       {join + strings.Repeat("m=video 0 UDP/TLS/RTP/SAVPF 0\r\n", 1000), nil, Limit},
 		"no m-line":          {join[:strings.Index(join, "m=")], nil, Nothing},
 		"no bundle":          {replace("a=group:BUNDLE", "a=grouq:BUNDLE"), nil, Bundle},
 		"no rtcp-mux":        {replace("a=rtcp-mux\r\n", ""), nil, Bundle},
 		"no ufrag":           {replace("a=ice-ufrag", "a=ice-xfrag"), nil, Credentials},
 		"bad ufrag":          {replace("a=ice-ufrag:", "a=ice-ufrag:a b"), nil, Credentials},
 		"no fingerprint":     {replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), nil, Credentials},
-		"DTLS server":        {replace("a=setup:actpass", "a=setup:passive"), nil, Setup},
+		"no DTLS role":       {replace("a=setup:actpass", "a=setup:holdconn"), nil, Setup},
+		"another DTLS role":  {replace("a=setup:actpass", "a=setup:passive"), first, Setup},
 		"mid twice":          {replace("a=mid:1\r\n", "a=mid:0\r\n"), nil, Syntax},
 		"other certificate":  {other, first, NewSession},
 		"m-lines are gone":   {join[:strings.LastIndex(join, "m=")], first, Order},
@@ -326,6 +328,20 @@ func TestUnusableOffersAreTypedErrors(t *testing.T) {
 	}
 }
 
+func TestTheClientMayInsistOnItsDTLSRole(t *testing.T) {
+	join := stored(t, "chromium-join")
+	for setup, want := range map[string]string{"actpass": "passive", "active": "passive", "passive": "active"} {
+		d := compute(t, strings.ReplaceAll(join, "a=setup:actpass", "a=setup:"+setup), nil)
+		text := d.SDP(local)
+		if strings.Count(text, "a=setup:"+want) != strings.Count(text, "a=setup:") || d.Active != (want == "active") {
+			t.Errorf("%s is not answered by %s", setup, want)
+		}
+		if again := compute(t, join, d); again.Active != d.Active { // browsers offer actpass every time
+			t.Errorf("%s: the role has changed", setup)
+		}
+	}
+}
+
 func TestTooManyLayersOrSourcesAreRefused(t *testing.T) {
 	pub := stored(t, "chromium-publish")
 	var rids, sources strings.Builder
@@ -347,6 +363,83 @@ func TestTooManyLayersOrSourcesAreRefused(t *testing.T) {
 	}
 	if _, err := Parse(strings.Replace(pub, "a=ssrc:", sources.String()+"a=ssrc:", 1), Limits{}); err == nil {
 		t.Error("40 SSRCs accepted")
+	}
+}
+
+// video is an offer of one m-line with these attributes.
+func video(direction string, lines ...string) string {
+	return "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 " +
+		strings.Repeat("AA:", 31) + "AA\r\na=setup:actpass\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\na=mid:0\r\na=rtcp-mux\r\na=" + direction + "\r\n" +
+		strings.Join(lines, "\r\n") + "\r\n"
+}
+
+func TestMalformedLinesAreAsIfTheyWereNotThere(t *testing.T) {
+	good := []string{"a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96", "a=extmap:3 " + ExtMID}
+	want := compute(t, video("sendonly", good...), nil).SDP(local)
+	for _, bad := range []string{
+		"a=rtpmap:x VP9/90000", "a=rtpmap:98", "a=rtpmap:98 VP9", "a=rtpmap:98 VP9/0", "a=rtpmap:98 VP9/-1", "a=rtpmap:98 /90000", "a=rtpmap:300 VP9/90000",
+		"a=fmtp", "a=fmtp:", "a=fmtp:x y", "a=fmtp:98 apt=96", "a=rtcp-fb", "a=rtcp-fb:96", "a=rtcp-fb:x nack", "a=rtcp-fb:* what is this",
+		"a=extmap:", "a=extmap:0 " + ExtRID, "a=extmap:15 " + ExtRID, "a=extmap:16 " + ExtRID, "a=extmap:256 " + ExtRID, "a=extmap:-1 " + ExtRID,
+		"a=extmap:x " + ExtRID, "a=extmap:3 " + ExtRID, "a=extmap:4/sideways " + ExtRID, "a=extmap:5 " + ExtMID, "a=extmap:4",
+		"a=simulcast:", "a=simulcast:send", "a=simulcast:send nobody", "a=simulcast:recv a;b", "a=rid:a recv", "a=rid:a", "a=rid:",
+		"a=ssrc:x cname:a", "a=ssrc:0 cname:a", "a=ssrc:4294967296 cname:a", "a=ssrc-group:FID 1", "a=ssrc-group:FID x y", "a=ssrc-group:SIM 1 2 3",
+		"a=msid:", "a=rtcp-xr:what",
+	} {
+		if got := compute(t, video("sendonly", append(slices.Clone(good), bad)...), nil).SDP(local); got != want {
+			t.Errorf("%s: the answer is\n%s", bad, got)
+		}
+	}
+	for _, bad := range []string{"a=rid:a\x01 send", "a=rid:käse send", "a=rid:a/b send", "a=rid:" + strings.Repeat("x", 33) + " send"} {
+		var e *Error
+		if _, err := Parse(video("sendonly", append(slices.Clone(good), bad)...), Limits{}); !errors.As(err, &e) || e.Code != Syntax {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestFeedbackOfACodecIsLimited(t *testing.T) {
+	lines := []string{"a=rtpmap:96 VP8/90000"}
+	for i := range 10000 {
+		lines = append(lines, fmt.Sprint("a=rtcp-fb:* what", i))
+	}
+	o, err := Parse(video("sendonly", lines...), Limits{})
+	if err != nil || len(o.sections[0].codecs[0].Feedback) > maxFeedback {
+		t.Errorf("%v, %d kinds of feedback", err, len(o.sections[0].codecs[0].Feedback))
+	}
+}
+
+func TestEveryoneIsAnsweredWhatItHas(t *testing.T) {
+	h265, red, turned := "H265", "red", ExtVideoOrientation
+	for _, name := range []string{"safari", "chromium-publish", "firefox-publish"} {
+		o, err := Parse(stored(t, name), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Compute(o, nil, Policy{SlotsOnly: []string{turned}}, Limits{}, counted())
+		if err != nil {
+			t.Fatal(err)
+		}
+		has, firefox := map[string]bool{}, strings.HasPrefix(name, "firefox")
+		for _, m := range d.Media {
+			for _, c := range m.Codecs {
+				has[string(m.Role)+" "+c.Name] = true
+				if c.Name == red && !strings.HasPrefix(c.Params, fmt.Sprint(m.Codecs[0].PT)) {
+					t.Errorf("%s: %s is of %s, not of %d", name, red, c.Params, m.Codecs[0].PT)
+				}
+			}
+			for _, e := range m.Extensions {
+				has[string(m.Role)+" "+e.URI] = true
+			}
+		}
+		for what, want := range map[string]bool{
+			"slot " + h265: name == "safari", "publication " + h265: name == "safari", "slot " + red: !firefox, "publication " + red: !firefox,
+			"slot " + turned: !firefox, "publication " + turned: false,
+			"slot " + ExtPlayoutDelay: true, "publication " + ExtPlayoutDelay: true, "publication " + ExtAbsSendTime: true,
+		} {
+			if has[what] != want {
+				t.Errorf("%s: %s is %v", name, what, has[what])
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func parseCodecs(formats []string, list []sdp.Attribute) []Codec {
 		first, rest, _ := strings.Cut(strings.TrimSpace(a.Value), " ")
 		if a.Key == "rtcp-fb" && first == "*" {
 			for i := range all {
-				all[i].Feedback = append(all[i].Feedback, strings.TrimSpace(rest))
+				all[i].addFeedback(rest)
 			}
 			continue
 		}
@@ -38,10 +38,20 @@ func parseCodecs(formats []string, list []sdp.Attribute) []Codec {
 		case "fmtp":
 			c.Params = strings.TrimSpace(rest)
 		case "rtcp-fb":
-			c.Feedback = append(c.Feedback, strings.TrimSpace(rest))
+			c.addFeedback(rest)
 		}
 	}
 	return slices.DeleteFunc(all, func(c Codec) bool { return c.Name == "" })
+}
+
+// maxFeedback is how many kinds of feedback are read of one codec; browsers offer five. A wildcard is for up to 128 codecs, so
+// without a limit an offer would become a hundred times its size.
+const maxFeedback = 32
+
+func (c *Codec) addFeedback(v string) {
+	if len(c.Feedback) < maxFeedback {
+		c.Feedback = append(c.Feedback, strings.TrimSpace(v))
+	}
 }
 
 // rtpmap reads "name/clock" or "name/clock/channels" (RFC 8866 §6.6).

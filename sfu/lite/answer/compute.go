@@ -10,10 +10,12 @@ import (
 func Compute(o *Offer, before *Description, p Policy, l Limits, newSSRC func() uint32) (*Description, error) {
 	p, l = p.withDefaults(), l.withDefaults()
 	d := &Description{ICE: o.ICE, Fingerprints: slices.Clone(o.Fingerprints), slots: map[Kind]int{}}
+	d.Active = o.setup == passive
 	if before != nil {
 		if err := o.follows(before); err != nil {
 			return nil, err
 		}
+		d.Active = before.Active
 		for k, n := range before.slots {
 			d.slots[k] = n
 		}
@@ -114,6 +116,9 @@ func (m *Media) openSlot(d *Description, newSSRC func() uint32) {
 func (o *Offer) follows(before *Description) error {
 	if !slices.ContainsFunc(o.Fingerprints, func(f Fingerprint) bool { return slices.Contains(before.Fingerprints, f) }) {
 		return fail(NewSession, "the offer has another certificate: it is another RTCPeerConnection and needs a new transport")
+	}
+	if (o.setup == passive) != before.Active && o.setup != actpass {
+		return fail(Setup, "the offer says a=setup:%s, which is not the role of before: offer actpass", o.setup)
 	}
 	if len(o.sections) < len(before.Media) {
 		return fail(Order, "the offer has %d m-lines, the last one had %d: m-lines are never taken out", len(o.sections), len(before.Media))

@@ -5,7 +5,8 @@
 // writes it down for the client.
 //
 // The rules: the client always offers, with everything in one BUNDLE. Where it wants to send, it may (recvonly here, a
-// publication); where it wants to receive, it gets a slot with one SSRC for good (sendonly here). We are the DTLS server.
+// publication); where it wants to receive, it gets a slot with one SSRC for good (sendonly here). We are the DTLS server, unless
+// the client insists on being it (ffmpeg does).
 //
 // Functions are pure; randomness is an argument. Text that cannot be used is an *Error, never a panic.
 package answer
@@ -16,6 +17,7 @@ type Description struct {
 	Fingerprints []Fingerprint // the client's; one of them must match
 	Media        []Media       // one per m-line, in order
 	Data         *Data         // nil without data channels
+	Active       bool          // we are the DTLS client
 
 	slots map[Kind]int // handed out so far, for the names of new ones
 }

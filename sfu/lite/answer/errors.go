@@ -17,7 +17,7 @@ const (
 	Limit       Code = "limit"       // more than Limits allow
 	Bundle      Code = "bundle"      // not everything in one BUNDLE group with rtcp-mux
 	Credentials Code = "credentials" // no usable ICE credentials or certificate fingerprint
-	Setup       Code = "setup"       // the client insists on being the DTLS server
+	Setup       Code = "setup"       // a DTLS role that there is not, or that would change
 	Order       Code = "order"       // m-lines of the last offer are missing or changed
 	NewSession  Code = "new_session" // another certificate: the client needs a new transport
 	Nothing     Code = "nothing"     // no m-line can be used

@@ -12,8 +12,16 @@ type Offer struct {
 	ICE          ICE
 	Fingerprints []Fingerprint
 
+	setup    string // actpass, active or passive (RFC 5763 §5)
 	sections []section
 }
+
+// Values of a=setup.
+const (
+	actpass = "actpass"
+	active  = "active"
+	passive = "passive"
+)
 
 // attributes looks values up on an m-line first, then on the session (RFC 8866 §5.13).
 type attributes struct{ media, session []sdp.Attribute }
@@ -103,8 +111,12 @@ func (o *Offer) transport(sd *sdp.SessionDescription) error {
 	if !validICE(o.ICE.Ufrag, 4) || !validICE(o.ICE.Pwd, 22) {
 		return fail(Credentials, "the offer has no usable ice-ufrag and ice-pwd (RFC 8839 §5.4): send localDescription.sdp unchanged")
 	}
-	if setup, ok := at.get("setup"); ok && setup != "actpass" && setup != "active" {
-		return fail(Setup, "the offer says a=setup:%s, but this server is always the DTLS server: offer actpass", setup)
+	var ok bool
+	if o.setup, ok = at.get("setup"); !ok {
+		o.setup = actpass
+	}
+	if o.setup != actpass && o.setup != active && o.setup != passive {
+		return fail(Setup, "the offer says a=setup:%s: offer actpass", o.setup)
 	}
 	for _, list := range [][]sdp.Attribute{at.media, at.session} {
 		for _, a := range list {

@@ -60,7 +60,7 @@ func (d *Description) SDP(l Local) string {
 			continue
 		}
 		w.begin(m, d.Data)
-		w.transport(l, first)
+		w.transport(l, d.Active, first)
 		first = false
 		if m.Role == Channels {
 			w.channels(d.Data, l.MaxMessageSize)
@@ -110,11 +110,15 @@ func (w *writer) begin(m *Media, data *Data) {
 }
 
 // transport writes what all m-lines share; candidates on the first only (RFC 9143 §7.3).
-func (w *writer) transport(l Local, first bool) {
+func (w *writer) transport(l Local, client, first bool) {
 	w.line("a=ice-ufrag:%s", l.ICE.Ufrag)
 	w.line("a=ice-pwd:%s", l.ICE.Pwd)
 	w.line("a=fingerprint:%s %s", l.Fingerprint.Hash, l.Fingerprint.Value)
-	w.line("a=setup:passive")
+	if client {
+		w.line("a=setup:%s", active)
+	} else {
+		w.line("a=setup:%s", passive)
+	}
 	if !first {
 		return
 	}

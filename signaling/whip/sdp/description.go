@@ -7,7 +7,6 @@ type Description struct {
 	Ufrag, Pwd string
 	Media      []Media // audio and video
 	Candidates []string
-	setup      string
 	lite       bool
 	tagged     string // mid of the first m-line
 }
@@ -80,8 +79,6 @@ func (r *reader) attribute(name, value string) {
 		r.Pwd = first(r.Pwd, value)
 	case "ice-lite":
 		r.lite = true
-	case "setup":
-		r.setup = first(r.setup, value)
 	case "fingerprint":
 		r.fingerprint = true
 	case "candidate":

@@ -18,9 +18,6 @@ func (d Description) Played() ([]Media, error) {
 }
 
 func (d Description) pick(fits func(Media) bool, wanted string) ([]Media, error) {
-	if err := d.checkSetup(); err != nil {
-		return nil, err
-	}
 	var all []Media
 	for _, m := range d.Media {
 		if m.Rejected || !fits(m) {
@@ -35,18 +32,6 @@ func (d Description) pick(fits func(Media) bool, wanted string) ([]Media, error)
 		return nil, fmt.Errorf("%w: the offer has no audio and no video that it %s", ErrRole, wanted)
 	}
 	return all, nil
-}
-
-// checkSetup refuses who would be the DTLS server: we are (RFC 9725 §4.4.4).
-func (d Description) checkSetup() error {
-	switch d.setup {
-	case "actpass", "active":
-		return nil
-	case "passive":
-		return fmt.Errorf("%w: a=setup is passive, but the server is the DTLS server: offer actpass or active", ErrRole)
-	default:
-		return malformed("a=setup is %.20q, it must be actpass or active", d.setup)
-	}
 }
 
 // Refused says which m-line of an offer its answer rejects; "" is none.

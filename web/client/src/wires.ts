@@ -31,8 +31,10 @@ const highWater = 256 << 10;
 const drainMs = 50;
 // How long data waits for a data channel before it takes the WebSocket.
 const patienceMs = 2000;
-// A wire on which hello is not answered in this time does not work.
+// A channel on which hello is not answered in this time does not work; nor does the WebSocket when there is a channel instead.
 const answerMs = 3000;
+// Without one, a WebSocket that is dead is noticed by its heartbeat; this is for a hello that was overtaken.
+const socketAnswerMs = 12_000;
 // Channels that did not work are tried again after 1, 2, 4 … 30 s.
 const reopenMs = 1000;
 const reopenMaxMs = 30_000;
@@ -46,6 +48,8 @@ export class Wires {
   readonly #socket: Wire;
   readonly #patienceMs: number;
   #socketUp = false;
+  /** Hello was said on the WebSocket, and not yet that the wire is closed. */
+  #socketOpen = false;
   /** Hellos on this WebSocket that were given up; their welcomes may still come. */
   #givenUp = 0;
   /** A welcome has come since the last hello and was taken for one of those. */
@@ -108,6 +112,7 @@ export class Wires {
   /** A session goes on over a WebSocket, or the WebSocket is gone. */
   socket(up: boolean): void {
     this.#socketUp = up;
+    this.#socketOpen = false;
     this.#givenUp = 0;
     this.#lose(this.#socket);
     if (up && !this.#current && !this.#overdue) this.#wait();
@@ -119,6 +124,7 @@ export class Wires {
     if (message.length > 0) return this.#events.received(message, this.#socket);
     // The end of a wire that was given up comes before the next one's welcome.
     if (this.#current !== this.#socket) return;
+    this.#socketOpen = false;
     this.#lose(this.#socket);
     this.#next();
   }
@@ -143,7 +149,7 @@ export class Wires {
   broken(wire: Wire): void {
     if (wire.kind === 'channel') return this.#channelFailed();
     if (this.#current !== wire) return;
-    this.#socket.send(closed);
+    this.#closeSocket();
     this.#lose(wire);
     this.#next();
   }
@@ -162,7 +168,7 @@ export class Wires {
     if (this.#asking !== wire) return false;
     clearTimeout(this.#answer);
     this.#stopWaiting();
-    if (this.#current === this.#socket) this.#socket.send(closed);
+    if (this.#current === this.#socket) this.#closeSocket();
     this.#current = wire;
     this.#asking = undefined;
     if (wire.kind === 'channel') {
@@ -226,19 +232,33 @@ export class Wires {
 
   /** Says hello where that is worth a try. */
   #next(): void {
-    if (this.#asking) return;
     const channel = this.#channels?.reliable.readyState === 'open' ? this.#channels.wire : undefined;
-    if (channel && this.#current !== channel) this.#ask(channel);
+    if (this.#asking) {
+      if (channel && this.#asking === this.#socket) this.#expect(answerMs);
+    } else if (channel && this.#current !== channel) this.#ask(channel);
     else if (!channel && !this.#current && this.#socketUp && this.#overdue) this.#ask(this.#socket);
   }
 
   #ask(wire: Wire): void {
     this.#asking = wire;
     this.#skipped = false;
-    clearTimeout(this.#answer);
-    this.#answer = setTimeout(() => this.#unanswered(), answerMs);
+    this.#expect(wire === this.#socket ? socketAnswerMs : answerMs);
     this.#tell();
+    if (wire === this.#socket) {
+      this.#closeSocket();
+      this.#socketOpen = true;
+    }
     wire.send(this.#events.hello());
+  }
+
+  #expect(ms: number): void {
+    clearTimeout(this.#answer);
+    this.#answer = setTimeout(() => this.#unanswered(), ms);
+  }
+
+  #closeSocket(): void {
+    if (this.#socketOpen) this.#socket.send(closed);
+    this.#socketOpen = false;
   }
 
   #unanswered(): void {
@@ -246,7 +266,6 @@ export class Wires {
       // Some hellos have no answer: then the welcome that was skipped was not one of theirs.
       if (!this.#skipped) this.#givenUp++;
       this.#asking = undefined;
-      this.#socket.send(closed);
     } else this.#failChannels();
     this.#overdue = true;
     this.#next();
@@ -267,7 +286,7 @@ export class Wires {
     const asked = this.#asking?.kind === 'channel';
     this.#dropChannels();
     if (asked && this.#current === this.#socket) {
-      this.#socket.send(closed);
+      this.#closeSocket();
       this.#lose(this.#socket);
     }
     clearTimeout(this.#reopening);

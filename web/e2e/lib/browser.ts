@@ -16,7 +16,14 @@ export interface Page {
   click(testid: string): Promise<void>;
   fill(testid: string, text: string): Promise<void>;
   press(key: string): Promise<void>;
+  type(text: string): Promise<void>;
   screenshot(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A browser with as many pages as are opened. */
+export interface Browser {
+  tab(): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -31,6 +38,8 @@ export interface BrowserOptions {
   bare?: boolean;
   viewport?: { width: number; height: number };
   dark?: boolean;
+  /** A folder whose files are shown under /pages/ of every server. */
+  pages?: string;
   /** The network namespace it runs in, and an origin that is to count as secure there. */
   host?: { namespace: string; origin: string };
   /** PEM file of an authority whose certificates it trusts. */
@@ -53,6 +62,11 @@ const quiet = [
 ];
 
 export async function openChromium(options: BrowserOptions): Promise<Page> {
+  const browser = await openTabs(options);
+  return { ...(await browser.tab()), close: () => browser.close() };
+}
+
+export async function openTabs(options: BrowserOptions): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-e2e-'));
   const camera = join(folder, 'camera.y4m');
   const tone = join(folder, 'tone.wav');
@@ -84,22 +98,37 @@ export async function openChromium(options: BrowserOptions): Promise<Page> {
     viewport: options.viewport ?? { width: 1000, height: 700 },
     colorScheme: options.dark ? 'dark' : 'light',
   });
-  const page = await context.newPage();
+  const { pages } = options;
+  if (pages)
+    await context.route('**/pages/**', (route) =>
+      route.fulfill({ path: join(pages, new URL(route.request().url()).pathname.replace(/^\/pages\//, '')) }),
+    );
   const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  await page.addInitScript(steadyTone);
-  if (options.init) await page.addInitScript(options.init);
+  const tab = async (): Promise<Page> => {
+    const page = await context.newPage();
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) problems.push(message.text());
+    });
+    await page.addInitScript(steadyTone);
+    if (options.init) await page.addInitScript(options.init);
+    return {
+      goto: async (url) => {
+        await page.goto(url);
+      },
+      evaluate: (f, arg) => within(20_000, 'evaluate', page.evaluate(f as never, arg as never)) as never,
+      click: (testid) => page.getByTestId(testid).first().click({ timeout: 10_000 }),
+      fill: (testid, text) => page.getByTestId(testid).first().fill(text, { timeout: 10_000 }),
+      press: (key) => page.keyboard.press(key),
+      type: (text) => page.keyboard.type(text),
+      screenshot: async (path) => {
+        await page.screenshot({ path });
+      },
+      close: () => page.close(),
+    };
+  };
   return {
-    goto: async (url) => {
-      await page.goto(url);
-    },
-    evaluate: (f, arg) => within(20_000, 'evaluate', page.evaluate(f as never, arg as never)) as never,
-    click: (testid) => page.getByTestId(testid).first().click({ timeout: 10_000 }),
-    fill: (testid, text) => page.getByTestId(testid).first().fill(text, { timeout: 10_000 }),
-    press: (key) => page.keyboard.press(key),
-    screenshot: async (path) => {
-      await page.screenshot({ path });
-    },
+    tab,
     close: async () => {
       await browser.close();
       rmSync(folder, { recursive: true, force: true });
@@ -158,6 +187,7 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
       await element.type(text);
     },
     press: (key) => page.keyboard.press(key as never),
+    type: (text) => page.keyboard.type(text),
     screenshot: async (path) => {
       await page.screenshot({ path: path });
     },
@@ -170,7 +200,7 @@ export async function openFirefox(options: BrowserOptions): Promise<Page> {
 }
 
 /** Noise suppression takes a steady tone for noise: it is off in tests. */
-const steadyTone = `{
+const steadyTone = `if (navigator.mediaDevices) {
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
   navigator.mediaDevices.getUserMedia = (wish) =>

@@ -8,16 +8,17 @@ export const wan = '198.18.0.10';
 
 /**
  * cone: one mapping for all destinations. symmetric: another port for every destination. udpBlocked: TCP only.
- * only443: port 443 only, over UDP and TCP. only443tcp: over TCP only. All let in only what comes from where the client has
- * sent to.
+ * only443: port 443 only, over UDP and TCP. only443tcp: over TCP only. webOnly: the web server's port 7880 only. All let in only what
+ * comes from where the client has sent to.
  */
-export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'only443' | 'only443tcp';
+export type NAT = 'cone' | 'symmetric' | 'udpBlocked' | 'only443' | 'only443tcp' | 'webOnly';
 
 /** What the NAT's firewall does with datagrams and segments from inside. */
 const firewall: Partial<Record<NAT, string[]>> = {
   udpBlocked: ['-p udp -j DROP'],
   only443: ['-p udp ! --dport 443 -j DROP', '-p tcp ! --dport 443 -j DROP'],
   only443tcp: ['-p udp -j DROP', '-p tcp ! --dport 443 -j DROP'],
+  webOnly: ['-p udp -j DROP', '-p tcp ! --dport 7880 -j DROP'],
 };
 
 const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -49,6 +50,15 @@ export class Internet {
     `);
     for (const rule of firewall[nat] ?? []) run(`ip netns exec ${box} iptables -A FORWARD -i lan0 ${rule}`);
     return client;
+  }
+
+  /** Nothing of this client's passes any more, in either direction, and nobody is told. */
+  cut(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -I FORWARD -j DROP`);
+  }
+
+  mend(client: string): void {
+    run(`ip netns exec nat${client.slice('client'.length)} iptables -D FORWARD -j DROP`);
   }
 
   /** Has the NAT of a client forward a TCP port to it, and gives the addresses on both sides. */

@@ -40,6 +40,7 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
           <IconButton
             label={copied ? 'Link copied' : 'Copy the link to this room'}
             data-testid="copy-link"
+            className={css['invite']}
             icon={copied ? <Check /> : <Link />}
             onClick={copy}
           />
