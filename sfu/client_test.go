@@ -224,12 +224,16 @@ func newPeerConnection(t *testing.T, c *client, networks []webrtc.NetworkType, c
 	return pc
 }
 
+const mimeTypeRED = "audio/red" // RFC 2198
+
 func registerCodec(t *testing.T, m *webrtc.MediaEngine, mime string, pt webrtc.PayloadType) {
 	t.Helper()
 	kind, c := webrtc.RTPCodecTypeVideo, webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000}
 	switch mime {
 	case webrtc.MimeTypeOpus:
 		kind, c.ClockRate, c.Channels = webrtc.RTPCodecTypeAudio, 48000, 2
+	case mimeTypeRED: // of Opus, which stands before it
+		kind, c.ClockRate, c.Channels, c.SDPFmtpLine = webrtc.RTPCodecTypeAudio, 48000, 2, fmt.Sprintf("%d/%d", pt-2, pt-2)
 	case webrtc.MimeTypeVP9:
 		c.SDPFmtpLine = "profile-id=0"
 	case webrtc.MimeTypeH264:

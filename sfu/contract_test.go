@@ -74,6 +74,7 @@ func contract() map[string]func(*testing.T) {
 		"StreamThatWasInactiveIsReceivedAgain":          testStreamThatWasInactiveIsReceivedAgain,
 		"H265ReachesThoseWhoHaveIt":                     testH265ReachesThoseWhoHaveIt,
 		"PacketsThatAreLostForGoodCostAKeyFrame":        testPacketsThatAreLostForGoodCostAKeyFrame,
+		"RedundantSoundReachesEveryoneAsTheyHaveIt":     testRedundantSoundReachesEveryoneAsTheyHaveIt,
 		"RTCPGarbageIsDropped":                          testRTCPGarbageIsDropped,
 	}
 }

@@ -60,6 +60,13 @@ func TestConfigIsValidated(t *testing.T) {
 		"max_slots":        func(c *sfu.Config) { c.MaxSlots = -1 },
 		"max_publications": func(c *sfu.Config) { c.MaxPublications = -1 },
 		"max_sdp_bytes":    func(c *sfu.Config) { c.MaxSDPBytes = -1 },
+		"gop_packets":      func(c *sfu.Config) { c.GOPPackets = -1 },
+		"gop_age":          func(c *sfu.Config) { c.GOPAge = -1 },
+		"pace_kbps":        func(c *sfu.Config) { c.PaceKbps = -1 },
+		"rtx_percent":      func(c *sfu.Config) { c.RTXPercent = -1 },
+		"rtx_floor_kbps":   func(c *sfu.Config) { c.RTXFloorKbps = -1 },
+		"gso_burst":        func(c *sfu.Config) { c.GSOBurst = 65 },
+		"lane_queue":       func(c *sfu.Config) { c.LaneQueue = -1 },
 		"stun":             func(c *sfu.Config) { c.STUN = []string{"stun.example.org", "stun:stun.example.org:3478"} },
 		"stun has":         func(c *sfu.Config) { c.STUN = make([]string, 9) },
 

@@ -322,6 +322,7 @@ func (p *client) echoes(c *lite.Channel, first bool) {
 	if first {
 		c.OnMessage(func(b []byte) { _ = c.Send(append([]byte("echo "), b...)) })
 	}
+	eventually(p.t, "the client's end of the channel is open", func() bool { return p.dc.ReadyState() == webrtc.DataChannelStateOpen })
 	if err := p.dc.Send([]byte("hello")); err != nil {
 		p.t.Fatal(err)
 	}

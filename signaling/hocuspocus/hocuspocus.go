@@ -14,7 +14,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/turnout-rtc/turnout/datachannel/yjs"
-	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/visit"
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
@@ -68,8 +67,7 @@ func (l *link) serve() {
 	for {
 		m, err := l.out.Conn.Read()
 		if errors.Is(err, ws.ErrTimeout) {
-			l.out.End(visit.Ending{Code: protocol.CloseSilent, Text: "nothing was heard from you"})
-			l.out.Conn.Interrupt() // nor will be
+			l.out.Silent(l.stay != nil)
 		}
 		if err != nil {
 			return // it is lost, and there is nobody to tell

@@ -27,6 +27,16 @@ func (o Out) Send(f ws.Frame) {
 // End closes the connection.
 func (o Out) End(e Ending) { o.Conn.Finish(e.Code, e.Text) }
 
+// Silent closes a connection from which nothing was heard in time. begun says whether it had said what it is here for.
+func (o Out) Silent(begun bool) {
+	e := Ending{protocol.CloseSilent, "nothing was heard from you"}
+	if !begun {
+		e = Ending{protocol.CloseProtocol, "you did not say in time which document you want"}
+	}
+	o.End(e)
+	o.Conn.Interrupt() // nothing will be heard
+}
+
 // healAfter is how long after a refusal a client is asked for what the server lacks.
 const healAfter = time.Second
 

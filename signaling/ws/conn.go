@@ -18,7 +18,7 @@ type Conn struct {
 	// Set at construction, never changed.
 	socket  *websocket.Conn
 	cfg     Config
-	epoch   time.Time     // from which the door counts Config.Gather
+	gather  *gather       // the door's
 	wake    chan struct{} // there may be something to write
 	reading chan struct{} // closed when nobody reads any more
 	written chan struct{} // closed when nobody writes any more
@@ -28,7 +28,7 @@ type Conn struct {
 	aside    []Frame                         // go before the texts of the source
 	source   func(dst []byte) ([]byte, bool) // nil: none yet
 	pending  queue                           // what was sent
-	since    time.Time                       // when the first of pending was
+	last     time.Time                       // when pending was last written
 	buffered int                             // bytes sent and not written
 	wire     *Wire                           // nil: none yet
 	finish   *goodbye                        // nil: not yet
@@ -50,8 +50,8 @@ type goodbye struct {
 	text string
 }
 
-func newConn(socket *websocket.Conn, cfg Config, epoch time.Time) *Conn {
-	c := &Conn{socket: socket, cfg: cfg, epoch: epoch, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
+func newConn(socket *websocket.Conn, cfg Config, g *gather) *Conn {
+	c := &Conn{socket: socket, cfg: cfg, gather: g, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
 	socket.SetPongHandler(func(string) error {
 		c.heard()
 		return nil

@@ -27,7 +27,7 @@ type Door struct {
 	// Set at construction, never changed.
 	cfg      Config
 	owner    Owner
-	epoch    time.Time // see Conn.epoch
+	gather   *gather
 	upgrader websocket.Upgrader
 
 	serving sync.WaitGroup // one for each Conn
@@ -42,7 +42,7 @@ type Door struct {
 // NewDoor makes a door. All functions of owner must be set; Serve only for ServeHTTP.
 func NewDoor(cfg Config, owner Owner) *Door {
 	return &Door{
-		cfg: cfg, owner: owner, epoch: time.Now(), conns: map[*Conn]struct{}{},
+		cfg: cfg, owner: owner, gather: newGather(cfg.Gather), conns: map[*Conn]struct{}{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: cfg.Timeout,
 			// Most messages are small; writes borrow their buffer, so that an idle WebSocket holds only this one.
@@ -124,7 +124,7 @@ func (d *Door) release() {
 }
 
 func (d *Door) open(socket *websocket.Conn, serve func(*Conn)) {
-	c := newConn(socket, d.cfg, d.epoch)
+	c := newConn(socket, d.cfg, d.gather)
 	d.mu.Lock()
 	d.reserved--
 	if d.shut {
@@ -174,4 +174,5 @@ func (d *Door) Close() {
 	})
 	defer late.Stop()
 	d.serving.Wait()
+	d.gather.close()
 }

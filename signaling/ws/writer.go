@@ -61,10 +61,15 @@ func (c *Conn) Send(f Frame) (buffered int) {
 func (c *Conn) queued(bytes int) (wake bool) {
 	c.buffered += bytes
 	before := c.pending.bytes - bytes
-	if before == 0 {
-		c.since = time.Now()
+	if before > 0 {
+		return before < writeBytes && c.pending.bytes >= writeBytes
 	}
-	return before == 0 || before < writeBytes && c.pending.bytes >= writeBytes
+	// Idle: nothing was written for two periods, so company is not to be expected.
+	if gather := c.cfg.Gather; gather == 0 || c.pending.bytes >= writeBytes || time.Since(c.last) >= 2*gather {
+		return true
+	}
+	c.gather.add(c)
+	return false
 }
 
 // Buffered is the number of bytes given to Send and not yet written.
@@ -94,20 +99,13 @@ func (c *Conn) write() {
 	defer close(c.written)
 	ping := time.NewTicker(c.cfg.Heartbeat)
 	defer ping.Stop()
-	gather := time.NewTimer(time.Hour)
-	defer gather.Stop()
 	w := writer{conn: c}
 	for {
-		wait, ok := w.flush()
-		if !ok {
+		if !w.flush() {
 			return
-		}
-		if wait > 0 {
-			gather.Reset(wait)
 		}
 		select {
 		case <-c.wake:
-		case <-gather.C:
 		case <-ping.C:
 			if !w.beat() {
 				return
@@ -122,10 +120,9 @@ func (c *Conn) write() {
 // writer is what the writing goroutine owns.
 type writer struct {
 	conn *Conn
-	out  outgoing  // taken from conn.pending
-	last time.Time // of out
-	text []byte    // one message
-	buf  []byte    // frames to be written at once
+	out  outgoing // taken from conn.pending
+	text []byte   // one message
+	buf  []byte   // frames to be written at once
 }
 
 func (w *writer) beat() bool {
@@ -133,29 +130,28 @@ func (w *writer) beat() bool {
 	return w.put(w.buf)
 }
 
-// flush writes what there is, and the close frame if it is time for it. It says whether more may be written, and how long what is
-// queued still waits for company.
-func (w *writer) flush() (wait time.Duration, ok bool) {
+// flush writes what there is, and the close frame if it is time for it. It says whether more may be written.
+func (w *writer) flush() bool {
 	for {
 		end, more, ok := w.texts()
 		switch {
 		case !ok:
-			return 0, false
+			return false
 		case more:
 			continue
 		}
-		b, wait := w.next(end != nil)
+		b := w.next()
 		switch {
 		case b != nil:
 			if !w.put(b) {
-				return 0, false
+				return false
 			}
 			w.conn.left(len(b))
 		case end != nil:
 			w.conn.writeClose(*end)
-			return 0, false
+			return false
 		default:
-			return wait, true
+			return true
 		}
 	}
 }
@@ -182,38 +178,22 @@ func (w *writer) texts() (end *goodbye, more, ok bool) {
 	return end, more, ok
 }
 
-// next is what is to be written of the frames that were sent, or how long they still wait. At the end they do not.
-func (w *writer) next(ending bool) (b []byte, wait time.Duration) {
+// next is what is to be written of the frames that were sent, nil if nothing is.
+func (w *writer) next() []byte {
 	if b := w.out.take(writeBytes); b != nil {
-		return b, 0
+		return b
 	}
 	c := w.conn
-	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending.bytes == 0 {
-		return nil, 0
-	}
-	if wait := w.company(now); wait > 0 && c.pending.bytes < writeBytes && !ending {
-		return nil, wait
+		return nil
 	}
 	free := w.out.emptied()
 	w.out = outgoing{queue: c.pending}
 	c.pending = free
-	w.last = now
-	return w.out.take(writeBytes), 0
-}
-
-// company is how long what is queued still waits for more. mu is held. All Conns of a door wait for the same moments, so that the
-// processor is woken once for all of them.
-func (w *writer) company(now time.Time) time.Duration {
-	c := w.conn
-	period := c.cfg.Gather
-	if period == 0 || c.since.Sub(w.last) >= 2*period { // idle: nothing was written for a while, so none is to be expected
-		return 0
-	}
-	due := c.since.Add(period - c.since.Sub(c.epoch)%period)
-	return due.Sub(now)
+	c.last = time.Now()
+	return w.out.take(writeBytes)
 }
 
 // left notes that so much of what was sent has left.

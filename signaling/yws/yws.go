@@ -80,8 +80,7 @@ func (d *Door) serve(t *talk, room, doc, signed string) error {
 	for {
 		m, err := t.out.Conn.Read()
 		if errors.Is(err, ws.ErrTimeout) {
-			t.out.End(visit.Ending{Code: protocol.CloseSilent, Text: "nothing was heard from you"})
-			t.out.Conn.Interrupt() // nor will be
+			t.out.Silent(t.doc != nil)
 		}
 		if err != nil {
 			return nil //nolint:nilerr // it is lost, and there is nobody to tell

@@ -1,4 +1,4 @@
-"""GStreamer's webrtcbin as a client of WHIP: publish COLOUR HZ."""
+"""GStreamer's webrtcbin as a client of WHIP: publish COLOUR HZ vp8|h264."""
 
 import sys
 import threading
@@ -15,17 +15,23 @@ import door  # noqa: E402
 PIPELINE = """
 webrtcbin name=peer bundle-policy=max-bundle
 videotestsrc is-live=true pattern={colour} ! video/x-raw,width=320,height=180,framerate=10/1
-  ! vp8enc deadline=1 cpu-used=8 target-bitrate=200000 keyframe-max-dist=30 ! rtpvp8pay picture-id-mode=2
-  ! application/x-rtp,media=video,encoding-name=VP8,payload=96 ! peer.
+  ! {video} ! peer.
 audiotestsrc is-live=true freq={hz} volume=0.3 ! audioconvert ! audioresample ! opusenc ! rtpopuspay
   ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111 ! peer.
 """
 
+VIDEO = {
+    "vp8": "vp8enc deadline=1 cpu-used=8 target-bitrate=200000 keyframe-max-dist=30 ! rtpvp8pay picture-id-mode=2"
+    " ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
+    "h264": "x264enc tune=zerolatency speed-preset=ultrafast bitrate=200 key-int-max=30 ! video/x-h264,profile=constrained-baseline"
+    " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=102",
+}
+
 
 class Publisher:
-    def __init__(self, colour, hz):
+    def __init__(self, colour, hz, codec):
         self.session, self.loop, self.posted = door.Session(), GLib.MainLoop(), False
-        self.pipeline = Gst.parse_launch(PIPELINE.format(colour=colour, hz=hz))
+        self.pipeline = Gst.parse_launch(PIPELINE.format(colour=colour, hz=hz, video=VIDEO[codec]))
         self.peer = self.pipeline.get_by_name("peer")
         for i in range(2):
             self.peer.emit("get-transceiver", i).set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
@@ -65,4 +71,4 @@ class Publisher:
 
 
 Gst.init(None)
-Publisher(sys.argv[2], sys.argv[3]).run()
+Publisher(*sys.argv[2:]).run()

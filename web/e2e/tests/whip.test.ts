@@ -28,15 +28,18 @@ async function start(script: string, args: string[], path: string, identity: str
   return program;
 }
 
-test('GStreamer publishes by WHIP', async () => {
-  const gst = await start('gstreamer_client.py', ['publish', 'green', '660'], '/whip/studio', 'gst');
-  await gst.tells('that it is connected', (t) => t.state === 'connected');
-  await ada.sees('gst', 'green');
-  await ada.hears('gst', 660);
-});
+for (const codec of ['vp8', 'h264']) {
+  test(`GStreamer publishes ${codec} by WHIP`, async () => {
+    await ada.withTiles(['Ada']); // who has deleted its session has left
+    const gst = await start('gstreamer_client.py', ['publish', 'green', '660', codec], '/whip/studio', 'gst');
+    await gst.tells('that it is connected', (t) => t.state === 'connected');
+    await ada.sees('gst', 'green');
+    await ada.hears('gst', 660);
+  });
+}
 
 test('aiortc, which knows only one SRTP profile, publishes by WHIP and plays by WHEP', async () => {
-  await ada.withTiles(['Ada']); // who has deleted its session has left
+  await ada.withTiles(['Ada']);
   await start('aiortc_client.py', ['publish', 'blue', '1100'], '/whip/studio', 'aio');
   const identity = await ada.page.evaluate(
     () => (window as unknown as { turnout: { room: { local: { identity: string } } } }).turnout.room.local.identity,
