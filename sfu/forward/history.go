@@ -122,7 +122,7 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 // History holds the newest packets of one outgoing stream by sequence number. The zero value is ready; memory is taken with
 // the first packet.
 type History struct {
-	// RoundTrip to the receiver; 0 for unknown. Requests within it mean the same loss.
+	// RoundTrip to the receiver; 0 for unknown. Requests within two of them mean the same loss.
 	RoundTrip time.Duration
 
 	entries []Sent
@@ -184,8 +184,9 @@ func (h *History) Resend(now time.Time, seq uint16) (Sent, Refusal) {
 	return *e, Granted
 }
 
-// pause is how many milliseconds must have passed since e was sent. The first request may come a little earlier than the
-// average round trip: half of one must do.
+// pause is how many milliseconds must have passed since e was sent. A repetition may have been sent when what it asks for was
+// already on its way, so two round trips must pass. The first request may come a little earlier than the average round trip:
+// half of one must do.
 func (h *History) pause(e *Sent) uint32 {
 	d := h.RoundTrip
 	if d == 0 {
@@ -193,6 +194,8 @@ func (h *History) pause(e *Sent) uint32 {
 	}
 	if e.resends == 0 {
 		d /= 2
+	} else {
+		d *= 2
 	}
 	return uint32(min(d, maxPause).Milliseconds())
 }
