@@ -10,10 +10,13 @@ import (
 // Limits of retransmission: what is asked for more often is most likely lost for another reason, and answering a flood
 // would make it worse.
 const (
-	maxResends  = 3
-	defaultRTT  = 70 * time.Millisecond
-	maxPause    = 100 * time.Millisecond
-	historySize = 512 // packets: 1 s of video at 500 packets a second; a power of two
+	maxResends = 3
+	defaultRTT = 70 * time.Millisecond
+	maxPause   = 100 * time.Millisecond
+
+	leastHistory = 128 // packets; a power of two, like the next
+	mostHistory  = 512
+	keptFor      = 1000 // ms that a packet is to be remembered, as far as there is room
 )
 
 // Sent remembers one packet as it was sent. There are many of them: it has 40 bytes.
@@ -119,13 +122,13 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 	return out
 }
 
-// History holds the newest packets of one outgoing stream by sequence number. The zero value is ready; memory is taken with
-// the first packet.
+// History holds the newest packets of one outgoing stream by sequence number: those of the last second, and 512 at most. The
+// zero value is ready; memory is taken with the first packet, and more when a second has more packets.
 type History struct {
 	// RoundTrip to the receiver; 0 for unknown. Requests within two of them mean the same loss.
 	RoundTrip time.Duration
 
-	entries []Sent
+	entries []Sent // a power of two of them
 	begin   time.Time
 	lost    bool // the receiver waits for a key frame, and has no use for anything before
 }
@@ -133,13 +136,32 @@ type History struct {
 // Add remembers s, sent now.
 func (h *History) Add(now time.Time, s Sent) {
 	if h.entries == nil {
-		h.entries, h.begin = make([]Sent, historySize), now
+		h.entries, h.begin = make([]Sent, leastHistory), now
 	}
 	if s.key {
 		h.lost = false
 	}
 	s.resends, s.last = 0, h.since(now)
-	h.entries[s.seq%historySize] = s
+	at := h.at(s.seq)
+	if at.manner != nil && at.seq != s.seq && s.last-at.last < keptFor && len(h.entries) < mostHistory {
+		h.grow()
+		at = h.at(s.seq)
+	}
+	*at = s
+}
+
+// at is the place of a sequence number.
+func (h *History) at(seq uint16) *Sent { return &h.entries[int(seq)&(len(h.entries)-1)] }
+
+// grow makes room for twice as many.
+func (h *History) grow() {
+	old := h.entries
+	h.entries = make([]Sent, 2*len(old))
+	for i := range old {
+		if old[i].manner != nil {
+			*h.at(old[i].seq) = old[i]
+		}
+	}
 }
 
 // PictureLost is the receiver's wish for a key frame: nothing is sent again until one was sent.
@@ -166,7 +188,7 @@ func (h *History) Resend(now time.Time, seq uint16) (Sent, Refusal) {
 	if h.entries == nil {
 		return Sent{}, Unknown
 	}
-	e := &h.entries[seq%historySize]
+	e := h.at(seq)
 	switch {
 	case e.manner == nil || e.seq != seq:
 		return Sent{}, Unknown

@@ -205,7 +205,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 			t.Errorf("request %d: %d, not %d", i, refusal, want)
 		}
 	}
-	if _, refusal := h.Resend(now, 5+historySize); refusal != Unknown {
+	if _, refusal := h.Resend(now, 5+leastHistory); refusal != Unknown {
 		t.Errorf("a number of another round: %d", refusal)
 	}
 	h.Add(start, Sent{manner: &manner{Format: &Format{}}, seq: 6})
@@ -427,6 +427,28 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 			now = now.Add(pause)
 			if _, refusal := h.Resend(now, 5); refusal != Granted {
 				t.Errorf("round trip %v, after %v: %d", trip, pause, refusal)
+			}
+		}
+	}
+}
+
+func TestHistoryGrowsWithTheRateAndNoFurther(t *testing.T) {
+	m := &manner{Format: &Format{RTXPayloadType: 97}}
+	for _, c := range []struct{ perSecond, want int }{{100, leastHistory}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
+		var h History
+		now := time.Unix(1000, 0)
+		var seq uint16 = 65000
+		for range 4 * c.perSecond {
+			h.Add(now, Sent{manner: m, seq: seq, n: uint64(seq)})
+			now = now.Add(time.Second / time.Duration(c.perSecond))
+			seq++
+		}
+		if len(h.entries) != c.want {
+			t.Errorf("%d packets a second: %d entries, not %d", c.perSecond, len(h.entries), c.want)
+		}
+		for back := uint16(1); int(back) <= min(c.perSecond, c.want); back++ {
+			if s, refusal := h.Resend(now.Add(time.Second), seq-back); refusal != Granted || s.n != uint64(seq-back) {
+				t.Fatalf("%d packets a second: packet %d ago is refused: %d", c.perSecond, back, refusal)
 			}
 		}
 	}

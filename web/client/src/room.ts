@@ -1,5 +1,6 @@
 // A room: one value of state, and the shells that change it.
 import { usualBackoff } from './backoff.js';
+import { binaryOf } from './binary.js';
 import { Chat } from './chat.js';
 import type { DisconnectReason } from './closing.js';
 import { Data } from './data.js';
@@ -19,7 +20,7 @@ import { Playback } from './playback.js';
 import type { Presence } from './presence.js';
 import type { Joined, ServerMessage } from './protocol.js';
 import { Roster } from './roster.js';
-import { binaryOf, Signal } from './signal.js';
+import { Signal } from './signal.js';
 import { initial, type Link, type Message, reduce, type RoomData, type RoomState } from './state.js';
 import { callStats, type CallStats, type Traffic } from './stats.js';
 import { openTopic, type Topic, type TopicOptions } from './topic.js';

@@ -356,18 +356,6 @@ export class Signal {
   }
 }
 
-/** The binary messages of whichever Signal there is. */
-export function binaryOf(
-  signal: () => Signal | undefined,
-): Pick<WebSocket, 'bufferedAmount'> & { send(message: Uint8Array<ArrayBuffer>): void } {
-  return {
-    get bufferedAmount() {
-      return signal()?.bufferedAmount ?? 0;
-    },
-    send: (message) => signal()?.sendBinary(message),
-  };
-}
-
 const noAnswer: ErrorInfo = { code: 'net.timeout', message: 'the server did not answer', retryable: true };
 
 /** The close code that goes with a refused join or resume. */

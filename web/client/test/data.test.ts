@@ -89,6 +89,21 @@ describe('data', () => {
     expect(w.links.at(-1)).toBe('up'); // over another one
   });
 
+  test('a listener that throws costs no frame', async () => {
+    const reported = vi.fn();
+    vi.stubGlobal('reportError', reported);
+    const w = world();
+    w.data.on('t', () => {
+      throw new Error('mine');
+    });
+    w.connect();
+    w.reliable.say(Uint8Array.from([...message('bob', 't', 'one'), ...message('bob', 't', 'two')]));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(reported).toHaveBeenCalledTimes(2);
+    expect(w.reliable.sent.at(-1)).toEqual(ack(2));
+    vi.unstubAllGlobals();
+  });
+
   test('puts fragments together', () => {
     const w = world();
     const got: string[] = [];

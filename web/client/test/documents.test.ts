@@ -122,6 +122,22 @@ describe('a document', () => {
     expect(w.reliable.types).toEqual([1, 0x20, 0x22, 0x26]);
   });
 
+  test('is kept alive for the others once they see this side in it', async () => {
+    const { w, doc } = await opened();
+    w.server.acknowledge();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(w.reliable.types).toEqual([1, 0x20]);
+    doc.awareness(text('here'));
+    w.server.acknowledge();
+    await vi.advanceTimersByTimeAsync(4500);
+    expect(w.reliable.types.filter((t) => t === 3).length).toBeGreaterThanOrEqual(3);
+    doc.close();
+    w.server.acknowledge();
+    const before = w.reliable.sent.length;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(w.reliable.sent).toHaveLength(before);
+  });
+
   test('refuses what is too much to keep, and takes more later', async () => {
     const { w, doc } = await opened();
     w.reliable.bufferedAmount = 1 << 20;

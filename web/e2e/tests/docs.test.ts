@@ -85,6 +85,10 @@ describe('shared notes', () => {
     await ada.reads('notes-state', 'Offline: changes are kept on this device');
     internet.mend(ada.namespace);
     await agree([ada, bob], ['three offline', 'four meanwhile'], 30_000);
+    await eventually('data on the data channel again', 30_000, async () => {
+      const data = await dataOf(ada);
+      return data === 'up' ? true : data;
+    });
 
     internet.cut(ada.namespace);
     await write(ada, 'five in a tunnel');
