@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
 )
@@ -360,6 +361,33 @@ func TestRetransmissionsAreAShareAndPaced(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRequestsAreMeasuredByTheRoundTrip(t *testing.T) {
+	for _, c := range []struct{ trip, pause time.Duration }{{10 * time.Millisecond, 20 * time.Millisecond}, {time.Second, 100 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStudio(t, Video)
+			w, r := s.watcher(0)
+			tr := newTransport(&Router{engine: s.e}, s.e.lanes[0], slog.New(slog.DiscardHandler), func(Event) {})
+			w.downlink = tr.downlink
+			w.show(s.p)
+			s.frame(1, true)
+			time.Sleep(time.Second)
+			tr.delivered(delivery.Report{Quality: delivery.Quality{RoundTrip: c.trip}})
+			ask := func() { w.Nacked(time.Now(), []uint16{r.all()[0].seq}) }
+			ask()
+			time.Sleep(c.pause - time.Millisecond)
+			ask() // the same loss
+			if n := s.e.counters.stats().Dropped["rtxTooSoon"]; n != 1 || len(r.rtx) != 1 {
+				t.Errorf("round trip %v: sent again %d times, %d were too soon", c.trip, len(r.rtx), n)
+			}
+			time.Sleep(time.Millisecond)
+			ask()
+			if len(r.rtx) != 2 {
+				t.Errorf("round trip %v: sent again %d times after %v", c.trip, len(r.rtx), c.pause)
+			}
+		})
+	}
 }
 
 func TestTooManyWaitToBeSentAgain(t *testing.T) {
