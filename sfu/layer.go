@@ -50,6 +50,7 @@ type arrived struct {
 	window  packet.Window
 	highest uint64
 	losses  receive.Losses
+	capture report.Capture
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
 }
@@ -131,7 +132,7 @@ func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
 		return
 	}
 	if clock := l.clock.Load(); clock != nil {
-		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+		in.Clock, in.Captured = *clock, l.arrived.capture.Time(now, clock, in.Timestamp, in.Newer)
 	}
 	l.reader.Read(in)
 	if l.ring != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // recorder is a sender that keeps what is sent.
@@ -30,11 +31,13 @@ type recorded struct {
 	body uint32 // what the publisher has counted
 	key  bool
 	end  bool // of a frame
+
+	captured report.NTP
 }
 
 func record(o *forward.Out) recorded {
 	n := len(o.Payload)
-	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker}
+	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker, o.Captured}
 }
 
 func (r *recorder) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
@@ -358,6 +361,28 @@ func TestRetransmissionsAreAShareAndPaced(t *testing.T) {
 			}
 			if j-i > 17 { // a burst of 12.5 kB, and 5 kB in 10 ms
 				t.Fatalf("%d packets were sent again within 10 ms", j-i)
+			}
+		}
+	})
+}
+
+func TestReportFromBeforeAPauseIsNotPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t, Video)
+		w, r := s.watcher(0)
+		w.show(s.p)
+		told := func() { s.layer.SenderReport(report.ToNTP(time.Now()), s.ts+3000) }
+		told()
+		s.frame(1, true)
+		s.p.Pause(true)
+		time.Sleep(5 * time.Second) // the camera's clock stands still
+		s.p.Pause(false)
+		s.frame(1, true)
+		told()
+		s.frame(1, false)
+		for i, want := range []bool{true, false, true} {
+			if p := r.all()[i]; (p.captured != 0) != want || want && p.captured.Sub(report.ToNTP(p.at)).Abs() > time.Millisecond {
+				t.Errorf("frame %d, sent at %v, was captured at %x", i, p.at, p.captured)
 			}
 		}
 	})
