@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/codec"
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // recorder is a sender that keeps what is sent.
@@ -29,11 +31,13 @@ type recorded struct {
 	body uint32 // what the publisher has counted
 	key  bool
 	end  bool // of a frame
+
+	captured report.NTP
 }
 
 func record(o *forward.Out) recorded {
 	n := len(o.Payload)
-	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker}
+	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker, o.Captured}
 }
 
 func (r *recorder) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
@@ -360,6 +364,55 @@ func TestRetransmissionsAreAShareAndPaced(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestReportFromBeforeAPauseIsNotPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t, Video)
+		w, r := s.watcher(0)
+		w.show(s.p)
+		told := func() { s.layer.SenderReport(report.ToNTP(time.Now()), s.ts+3000) }
+		told()
+		s.frame(1, true)
+		s.p.Pause(true)
+		time.Sleep(5 * time.Second) // the camera's clock stands still
+		s.p.Pause(false)
+		s.frame(1, true)
+		told()
+		s.frame(1, false)
+		for i, want := range []bool{true, false, true} {
+			if p := r.all()[i]; (p.captured != 0) != want || want && p.captured.Sub(report.ToNTP(p.at)).Abs() > time.Millisecond {
+				t.Errorf("frame %d, sent at %v, was captured at %x", i, p.at, p.captured)
+			}
+		}
+	})
+}
+
+func TestRequestsAreMeasuredByTheRoundTrip(t *testing.T) {
+	for _, c := range []struct{ trip, pause time.Duration }{{10 * time.Millisecond, 20 * time.Millisecond}, {time.Second, 100 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStudio(t, Video)
+			w, r := s.watcher(0)
+			tr := newTransport(&Router{engine: s.e}, s.e.lanes[0], slog.New(slog.DiscardHandler), func(Event) {})
+			w.downlink = tr.downlink
+			w.show(s.p)
+			s.frame(1, true)
+			time.Sleep(time.Second)
+			tr.delivered(delivery.Report{Quality: delivery.Quality{RoundTrip: c.trip}})
+			ask := func() { w.Nacked(time.Now(), []uint16{r.all()[0].seq}) }
+			ask()
+			time.Sleep(c.pause - time.Millisecond)
+			ask() // the same loss
+			if n := s.e.counters.stats().Dropped["rtxTooSoon"]; n != 1 || len(r.rtx) != 1 {
+				t.Errorf("round trip %v: sent again %d times, %d were too soon", c.trip, len(r.rtx), n)
+			}
+			time.Sleep(time.Millisecond)
+			ask()
+			if len(r.rtx) != 2 {
+				t.Errorf("round trip %v: sent again %d times after %v", c.trip, len(r.rtx), c.pause)
+			}
+		})
+	}
 }
 
 func TestTooManyWaitToBeSentAgain(t *testing.T) {
