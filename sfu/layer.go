@@ -40,7 +40,6 @@ type layer struct {
 	source  *source // of the packet read last
 	reader  forward.Reader
 	filling *batch // packets that are not handed on yet, nil for none
-	broken  bool   // see batch
 	in      forward.In
 }
 
@@ -51,6 +50,7 @@ type arrived struct {
 	highest uint64
 	losses  receive.Losses
 	capture report.Capture
+	broken  bool           // see batch
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
 }
@@ -138,7 +138,7 @@ func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
 	if l.ring != nil {
 		l.ring.Put(in.N, b.Data, b.Memory)
 		l.gop.packet(now, p, l.source, in, len(b.Data))
-		l.broken = l.broken && !(in.Key && in.Newer)
+		l.arrived.broken = l.arrived.broken && !(in.Key && in.Newer)
 		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
 			l.publisher.box.ring()
 		}
@@ -186,7 +186,7 @@ func (l *layer) carry(now time.Time) {
 		return
 	}
 	b.now, b.layer, b.shown, b.source = now, l, p, l.source
-	b.broken, l.broken = l.broken, false
+	b.broken, l.arrived.broken = l.arrived.broken, false
 	b.ranking = p.observe(now, l, b.bytes)
 	b.hand(p.rows)
 }
@@ -217,7 +217,7 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 	l.arrived.losses.Packet(now, n)
 	if l.arrived.losses.GaveUp() && l.publication.Load() != nil {
 		l.publisher.router.engine.counters.gaveUp.Add(1)
-		l.broken = true
+		l.arrived.broken = true
 	}
 	if !l.arrived.losses.Pending() {
 		return

@@ -18,13 +18,14 @@ type Capture struct {
 }
 
 // Time is when a packet was captured that came now, 0 for unknown. clock is replaced for every report, never changed; its times
-// are ours. newer says that the packet is newer than all before.
+// are ours. One report may come as two clocks, when more is known about the publisher's wall clock. newer says that the packet is
+// newer than all before.
 func (c *Capture) Time(now time.Time, clock *Clock, rtp uint32, newer bool) NTP {
 	at := clock.Time(rtp)
 	if newer {
 		lag := ToNTP(now).Sub(at)
 		switch {
-		case c.by != clock || lag <= c.lag+lagSlack:
+		case c.by == nil || c.by.rtp != clock.rtp || lag <= c.lag+lagSlack:
 			c.stale = false
 		case now.Sub(c.last) >= stillFor:
 			c.stale = true
