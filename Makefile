@@ -91,9 +91,10 @@ check-web: web-build
 	@cd web && ../$(stage) "lint of the web packages" npm run --silent lint
 	@cd web && ../$(stage) "type check of the web packages" npm run --silent check
 
+# parallel: such tests wait for a network or for another process most of their time
 .PHONY: test-go
 test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json $(stock)/node_modules/.package-lock.json
-	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
+	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -parallel 8 -timeout 5m ./...
 
 .PHONY: test-web
 test-web: web-build

@@ -130,6 +130,7 @@ func (a *archive) unspoiled(f func()) {
 }
 
 func TestBadInputAtTheDoorsOfDocumentsIsClosedWithAWord(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{MessageBytes: 64 << 10, Rate: 100, Burst: 100}, nil, func(c *signaling.Config) {
 		c.JoinTimeout = 100 * time.Millisecond
 	})
@@ -198,6 +199,7 @@ func guess(c *caller) {
 }
 
 func TestASlowReaderOfADocumentIsClosed(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{Rate: 1 << 20, Burst: 1 << 20, RateBytes: 1 << 30, BurstBytes: 1 << 30}, nil, func(c *signaling.Config) {
 		c.Heartbeat, c.Timeout = 200*time.Millisecond, time.Second // how long a write may take, too
 	})
@@ -310,6 +312,7 @@ func (c *caller) openWith() []byte {
 }
 
 func TestWhoIsKickedAndWhoseRoomEndsHasNoDocuments(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{}, nil)
 	boss, eve := a.join(token(t, "boss", admin)), a.join(token(t, "eve"))
 	_ = eve
@@ -350,6 +353,7 @@ func TestPagesOfOtherOriginsHaveNoDocuments(t *testing.T) {
 
 // TestAGapAndAFullDiskAreHealed has a client say what the server cannot take yet: it is asked again.
 func TestAGapIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{}, nil)
 	ada := a.callY("ada").open()
 	ada.hear(yjs.SyncStep1)

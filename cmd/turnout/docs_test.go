@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -119,6 +120,27 @@ func TestShippedConfigsLoad(t *testing.T) {
 	}
 }
 
+// TestImageHasEveryWorkspace holds the Dockerfile to web/package.json: npm ci fails where a workspace is missing.
+func TestImageHasEveryWorkspace(t *testing.T) {
+	dockerfile, err := os.ReadFile("../../deploy/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../web/package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root struct{ Workspaces []string }
+	if err := json.Unmarshal(text, &root); err != nil || len(root.Workspaces) == 0 {
+		t.Fatalf("%v, %d workspaces", err, len(root.Workspaces))
+	}
+	for _, w := range root.Workspaces {
+		if line := fmt.Sprintf("COPY web/%s/package.json %[1]s/\n", w); !strings.Contains(string(dockerfile), line) {
+			t.Errorf("the Dockerfile lacks %q", line)
+		}
+	}
+}
+
 // TestPagesAndUnitsNameRealFlags checks the flags and variables that the pages and deploy's files name.
 func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 	known := realFlags(t)
@@ -130,7 +152,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 		}
 		files = append(files, matches...)
 	}
-	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn|data)\b[^\n` + "`" + `]*`)
+	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn|data|load)\b[^\n` + "`" + `]*`)
 	flagName := regexp.MustCompile(`--[a-z][a-z-]+`)
 	variable := regexp.MustCompile(`TURNOUT_[A-Z_]+[A-Z]`)
 	for _, file := range files {
@@ -153,7 +175,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 // realFlags are the flags of all commands and the variables of serve.
 func realFlags(t *testing.T) map[string]bool {
 	known := map[string]bool{"--help": true}
-	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}, {"data", "export", "d"}} {
+	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}, {"data", "export", "d"}, {"load"}} {
 		var cli commands
 		ctx, err := parse(args, &cli, nil, nil)
 		if err != nil {
