@@ -94,7 +94,7 @@ func testPacketsLostOnTheWayInComeBack(t *testing.T) {
 	}
 	pub.mu.Unlock()
 	came := map[uint16]bool{first.SequenceNumber: true}
-	once := map[uint16]bool{first.SequenceNumber: true} // not as a repetition, which pion hands out before what came earlier
+	once := map[uint16]bool{first.SequenceNumber: true}                   // not as a repetition, which pion hands out before what came earlier
 	for next := first.SequenceNumber; next != first.SequenceNumber+300; { // the first of them may be older than the losses
 		if came[next] {
 			next++
