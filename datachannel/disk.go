@@ -113,7 +113,7 @@ func (h *Hub) durable(d *document, e *entry) {
 	}
 	h.meter.stored()
 	if h.cfg.Relay == RelayAfterCommit {
-		d.tell(e.author, DocChange{Position: at, Update: e.record.Data, Shared: &Shared{}})
+		h.tell(d, e.author, DocChange{Position: at, Update: e.record.Data, Shared: &Shared{}})
 	}
 }
 

@@ -88,9 +88,11 @@ func (t *talk) tell(e datachannel.DocEvent) {
 		t.say(yjs.SyncStep1, e.StateVector)
 		t.answer()
 	case datachannel.DocChange:
-		t.link.out.Send(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.SyncUpdate, e.Update) }))
+		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.SyncUpdate, e.Update) }))
 	case datachannel.DocAwareness:
-		t.link.out.Send(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.AwarenessUpdate, e.Update) }))
+		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.AwarenessUpdate, e.Update) }))
+	case datachannel.DocPause:
+		t.link.out.Flush()
 	case datachannel.DocVector:
 		t.ledger.vector(false)
 		t.say(yjs.SyncStep1, e.StateVector)
