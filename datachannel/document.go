@@ -62,6 +62,11 @@ func (h *Hub) tell(d *document, not *DocReader, e DocEvent) {
 			r.told = true
 		}
 	}
+	h.willPause(d)
+}
+
+// willPause has what was told of d followed by a pause.
+func (h *Hub) willPause(d *document) {
 	if !d.told {
 		d.told = true
 		h.library.told = append(h.library.told, d)
@@ -177,7 +182,7 @@ func (h *Hub) updateDoc(now time.Time, r *DocReader, id uint64, b []byte) *refus
 		return x
 	}
 	if fresh == nil {
-		d.disk.await(ack{r, id}, d.position())
+		h.await(d, ack{r, id})
 		return nil
 	}
 	d.seq++

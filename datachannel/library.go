@@ -17,7 +17,7 @@ const tick = 250 * time.Millisecond
 type library struct {
 	docs map[string]*document
 	next time.Time   // tick
-	told []*document // something of them was told to all readers since the last pause
+	told []*document // something of them was told since the last pause
 }
 
 // openDoc opens a document for a reader, which is told by DocState, now or when it is loaded, or by DocClosed.

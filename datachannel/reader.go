@@ -48,8 +48,8 @@ type DocAwareness struct {
 // DocVector answers an Ask.
 type DocVector struct{ StateVector []byte }
 
-// DocPause follows one or more of DocChange and DocAwareness: no more of them come for now, and what was gathered of them can be
-// written.
+// DocPause follows DocChange, DocAwareness and DocAck, one or more: no more of them come for now, and what was gathered of them can be
+// written. Visits are told it, members are not.
 type DocPause struct{}
 
 // DocClosed ends the reader: nothing follows.

@@ -55,7 +55,7 @@ func run(binary string, l load) error {
 		start func() (*server, error)
 		wires []wire
 	}{
-		{"turnout", func() (*server, error) { return startTurnout(binary) }, []wire{yWebsocket}},
+		{"turnout", func() (*server, error) { return startTurnout(binary) }, []wire{yWebsocket, hocuspocus}},
 		{"y-websocket-server", func() (*server, error) { return startNode("y-websocket.mjs") }, []wire{yWebsocket}},
 		{"Hocuspocus", func() (*server, error) { return startNode("hocuspocus.mjs") }, []wire{hocuspocus}},
 	} {

@@ -99,7 +99,7 @@ func (t *talk) tell(e datachannel.DocEvent) {
 	case datachannel.DocAck:
 		t.strikes.Clear()
 		for range t.ledger.worth(change(e.ID)) {
-			t.say(yjs.SyncStatus, []byte{1})
+			t.link.out.Put(frame(t.key, yjs.SyncStatus, []byte{1}))
 		}
 	case datachannel.DocRefused:
 		t.refused(e)

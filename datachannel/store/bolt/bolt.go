@@ -174,10 +174,11 @@ func loadState(tx *bbolt.Tx, key []byte) (state store.State, err error) {
 	if d.Get(keyLost()) != nil {
 		state.Damaged = append(state.Damaged, store.Damage{Err: fmt.Errorf("%w: a part of the journal, in which updates of this document may have been", log.ErrDamaged)})
 	}
-	return state, loadRecords(d, &state)
+	loadRecords(d, &state)
+	return state, nil
 }
 
-func loadRecords(d *bbolt.Bucket, state *store.State) error {
+func loadRecords(d *bbolt.Bucket, state *store.State) {
 	after := uint64(0)
 	if b := d.Get(keySnapshot()); b != nil {
 		r, err := log.Decode(append([]byte(nil), b...)) // b is gone with the transaction
@@ -189,7 +190,7 @@ func loadRecords(d *bbolt.Bucket, state *store.State) error {
 	}
 	records := d.Bucket(bucketRecords())
 	if records == nil {
-		return nil
+		return
 	}
 	c := records.Cursor()
 	for k, v := c.Seek(seqKey(after + 1)); k != nil; k, v = c.Next() {
@@ -200,7 +201,6 @@ func loadRecords(d *bbolt.Bucket, state *store.State) error {
 		}
 		state.Records = append(state.Records, r)
 	}
-	return nil
 }
 
 // Compact implements store.Store.
