@@ -60,12 +60,19 @@ func (k *disk) refuses() *refusal {
 }
 
 // await acknowledges an update that holds nothing new: at once if all is stored, else with the last that is on its way.
-func (k *disk) await(a ack, at log.Position) {
-	if n := len(k.pending); n > 0 {
-		k.pending[n-1].acks = append(k.pending[n-1].acks, a)
+func (h *Hub) await(d *document, a ack) {
+	if n := len(d.disk.pending); n > 0 {
+		last := d.disk.pending[n-1]
+		last.acks = append(last.acks, a)
 		return
 	}
+	h.acknowledge(d, a, d.position())
+}
+
+func (h *Hub) acknowledge(d *document, a ack, at log.Position) {
 	a.reader.emit(DocAck{ID: a.id, Position: at})
+	a.reader.told = true
+	h.willPause(d)
 }
 
 // persist queues a record for the store.
@@ -109,11 +116,11 @@ func (h *Hub) durable(d *document, e *entry) {
 	d.disk.bytes += len(e.record.Data)
 	at := log.Position{Epoch: d.epoch, Seq: e.record.Seq}
 	for _, a := range e.acks {
-		a.reader.emit(DocAck{ID: a.id, Position: at})
+		h.acknowledge(d, a, at)
 	}
 	h.meter.stored()
 	if h.cfg.Relay == RelayAfterCommit {
-		d.tell(e.author, DocChange{Position: at, Update: e.record.Data, Shared: &Shared{}})
+		h.tell(d, e.author, DocChange{Position: at, Update: e.record.Data, Shared: &Shared{}})
 	}
 }
 

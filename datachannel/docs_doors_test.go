@@ -11,6 +11,12 @@ import (
 	"github.com/turnout-rtc/turnout/datachannel/log"
 )
 
+// gathered waits until the hub has done what visits sent, which it gathers. Time is that of a synctest.
+func gathered() {
+	time.Sleep(2 * defaults().Gather)
+	synctest.Wait()
+}
+
 func TestDoorsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(t, Config{})
@@ -27,7 +33,11 @@ func TestDoorsReadAndWrite(t *testing.T) {
 			events = nil
 			return e
 		}
-		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) { events = append(events, e) })
+		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) {
+			if _, pause := e.(DocPause); !pause {
+				events = append(events, e)
+			}
+		})
 		state, ok := take()[0].(DocState)
 		if !ok || !state.Writable || !bytes.Contains(state.Update, []byte("hello")) || state.Position.Seq != 1 {
 			t.Fatal(state)
@@ -86,29 +96,29 @@ func TestAVisitHasALimitOfDocumentsAndARate(t *testing.T) {
 		var open []*DocReader
 		for i := range 20 {
 			open = append(open, v.OpenDoc("a", fmt.Sprint("n", i), everything, []byte{0}, tell))
-			synctest.Wait()
+			gathered()
 		}
 		if told[CodeDocLimit] != 18 {
 			t.Fatal(told)
 		}
 		open[0].Close()
 		last := v.OpenDoc("a", "one more", everything, []byte{0}, tell)
-		synctest.Wait()
+		gathered()
 		if told[CodeDocLimit] != 18 {
 			t.Fatal("no room after one was closed", told)
 		}
 		for clock := range uint64(200) {
 			last.Update(1, insertion(7, clock, "x"))
 		}
-		synctest.Wait()
+		gathered()
 		if told[CodeRateLimited] < 100 || told[CodeRateLimited] > 130 {
 			t.Fatal(told)
 		}
 		other := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, tell)
 		before := told[CodeRateLimited]
-		synctest.Wait()
+		gathered()
 		other.Update(1, insertion(8, 0, "x"))
-		synctest.Wait()
+		gathered()
 		if told[CodeRateLimited] != before {
 			t.Error("one visit disturbs another")
 		}
@@ -131,14 +141,14 @@ func TestEchoesOfAwarenessCountAsNoMessages(t *testing.T) {
 		for range 1000 {
 			b.Awareness(awarenessUpdate(1, 1, "{}"))
 		}
-		synctest.Wait()
+		gathered()
 		if refused != 0 {
 			t.Errorf("%d refused", refused)
 		}
 		for clock := range byte(20) {
 			a.Awareness(awarenessUpdate(1, clock+2, "{}"))
 		}
-		synctest.Wait()
+		gathered()
 		if refused < 10 {
 			t.Errorf("of many news only %d are refused", refused)
 		}

@@ -18,6 +18,7 @@ type document struct {
 	readers   map[*DocReader]struct{}
 	idle      time.Time // when the last reader closed it
 	squeezed  time.Time // when deleted content was last dropped to make room
+	told      bool      // it is in library.told
 
 	loaded  bool
 	waiting []waiting // readers that wait for it to be loaded
@@ -54,12 +55,37 @@ func (d *document) sync(r *DocReader, v yjs.StateVector) {
 }
 
 // tell tells all readers but one.
-func (d *document) tell(not *DocReader, e DocEvent) {
+func (h *Hub) tell(d *document, not *DocReader, e DocEvent) {
 	for r := range d.readers {
 		if r != not {
 			r.emit(e)
+			r.told = true
 		}
 	}
+	h.willPause(d)
+}
+
+// willPause has what was told of d followed by a pause.
+func (h *Hub) willPause(d *document) {
+	if !d.told {
+		d.told = true
+		h.library.told = append(h.library.told, d)
+	}
+}
+
+// pause says to the visits on the documents of which something was told that it is all for now.
+func (h *Hub) pause() {
+	for i, d := range h.library.told {
+		for r := range d.readers {
+			if r.told && r.visit != nil {
+				r.emit(DocPause{})
+			}
+			r.told = false
+		}
+		d.told = false
+		h.library.told[i] = nil
+	}
+	h.library.told = h.library.told[:0]
 }
 
 // restore takes what is stored. It says how many records could not be used.
@@ -156,13 +182,13 @@ func (h *Hub) updateDoc(now time.Time, r *DocReader, id uint64, b []byte) *refus
 		return x
 	}
 	if fresh == nil {
-		d.disk.await(ack{r, id}, d.position())
+		h.await(d, ack{r, id})
 		return nil
 	}
 	d.seq++
 	d.tidy()
 	if h.cfg.Relay == RelayAtOnce {
-		d.tell(r, DocChange{Position: d.position(), Update: fresh, Shared: &Shared{}})
+		h.tell(d, r, DocChange{Position: d.position(), Update: fresh, Shared: &Shared{}})
 	}
 	h.persist(d, &entry{
 		record: log.Record{Seq: d.seq, Kind: log.Update, Subject: r.identity, Time: now, Data: fresh},
@@ -185,7 +211,7 @@ func (h *Hub) awarenessOf(now time.Time, r *DocReader, b []byte) (news bool, x *
 	h.meter.dropped(DroppedForeign, uint64(heard.Foreign))
 	h.meter.dropped(DroppedEcho, uint64(heard.Echoes))
 	if heard.Relay != nil {
-		d.tell(r, DocAwareness{Update: heard.Relay, Shared: &Shared{}})
+		h.tell(d, r, DocAwareness{Update: heard.Relay, Shared: &Shared{}})
 	}
 	if heard.Reply != nil {
 		r.emit(DocAwareness{Update: heard.Reply})

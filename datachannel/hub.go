@@ -103,7 +103,8 @@ func (h *Hub) run() {
 	defer close(h.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var ops []op
+	var ops, visits []op
+	var rest time.Time // until when what visits send is gathered; zero: it is not
 	for {
 		select {
 		case <-h.stop:
@@ -112,17 +113,33 @@ func (h *Hub) run() {
 		case <-timer.C:
 		}
 		ops = h.box.take(ops)
-		for i, o := range ops {
-			o.do(h, time.Now())
-			ops[i] = nil
-			if i%batch == batch-1 {
-				h.flush(time.Now())
+		h.doAll(ops)
+		if now := time.Now(); !now.Before(rest) {
+			visits = h.box.takeVisits(visits)
+			h.doAll(visits)
+			if rest = now.Add(h.cfg.Gather); len(visits) == 0 {
+				rest = time.Time{}
 			}
 		}
-		if next, ok := h.flush(time.Now()); ok {
+		next, ok := h.flush(time.Now())
+		h.pause()
+		if !rest.IsZero() && (!ok || rest.Before(next)) {
+			next, ok = rest, true
+		}
+		if ok {
 			timer.Reset(time.Until(next))
 		} else {
 			timer.Stop()
+		}
+	}
+}
+
+func (h *Hub) doAll(ops []op) {
+	for i, o := range ops {
+		o.do(h, time.Now())
+		ops[i] = nil
+		if i%batch == batch-1 {
+			h.flush(time.Now())
 		}
 	}
 }

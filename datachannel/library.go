@@ -16,7 +16,8 @@ const tick = 250 * time.Millisecond
 // library is the documents of a hub. All of it is owned by run.
 type library struct {
 	docs map[string]*document
-	next time.Time // tick
+	next time.Time   // tick
+	told []*document // something of them was told since the last pause
 }
 
 // openDoc opens a document for a reader, which is told by DocState, now or when it is loaded, or by DocClosed.
@@ -121,7 +122,7 @@ func (h *Hub) closeDoc(now time.Time, r *DocReader) {
 	}
 	h.forget(r)
 	if gone := d.awareness.Leave(now, r.via); gone != nil {
-		d.tell(nil, DocAwareness{Update: gone, Shared: &Shared{}})
+		h.tell(d, nil, DocAwareness{Update: gone, Shared: &Shared{}})
 	}
 	if len(d.readers) == 0 {
 		d.idle = now
@@ -174,7 +175,7 @@ func (h *Hub) silence(now time.Time, d *document) {
 		d.awareness.Lose(r.via, now)
 	}
 	if gone := d.awareness.Expire(now); gone != nil {
-		d.tell(nil, DocAwareness{Update: gone, Shared: &Shared{}})
+		h.tell(d, nil, DocAwareness{Update: gone, Shared: &Shared{}})
 	}
 }
 

@@ -108,12 +108,14 @@ func (o opLoaded) do(h *Hub, now time.Time)   { h.loaded(now, o.doc, o.state, o.
 func (o opStored) do(h *Hub, now time.Time)   { h.stored(now, o.doc, o.entry, o.err) }
 func (o opCompacted) do(h *Hub, _ time.Time)  { h.compacted(o.doc, o.size, o.err) }
 
-// mailbox brings ops to the loop, in the order they were put. It does not block: what members send takes one of the
-// member's slots first (Member.slots), and of everything else there is little.
+// mailbox brings ops to the loop. It does not block: what members and visits send takes one of their slots first, and of everything
+// else there is little. What visits send is one queue, everything else another; each keeps the order in which it was put.
 type mailbox struct {
-	mu     sync.Mutex
-	ops    []op          // Guarded by mu.
-	filled chan struct{} // holds one token while there may be ops
+	mu      sync.Mutex
+	ops     []op          // Guarded by mu.
+	visits  []op          // Guarded by mu.
+	resting bool          // Guarded by mu. The loop comes for visits by itself
+	filled  chan struct{} // holds one token while there may be ops
 }
 
 func newMailbox() *mailbox { return &mailbox{filled: make(chan struct{}, 1)} }
@@ -122,6 +124,21 @@ func (b *mailbox) put(o op) {
 	b.mu.Lock()
 	b.ops = append(b.ops, o)
 	b.mu.Unlock()
+	b.signal()
+}
+
+// putVisit waits, while the loop rests, for the end of that.
+func (b *mailbox) putVisit(o op) {
+	b.mu.Lock()
+	b.visits = append(b.visits, o)
+	resting := b.resting
+	b.mu.Unlock()
+	if !resting {
+		b.signal()
+	}
+}
+
+func (b *mailbox) signal() {
 	select {
 	case b.filled <- struct{}{}:
 	default:
@@ -134,5 +151,15 @@ func (b *mailbox) take(empty []op) []op {
 	defer b.mu.Unlock()
 	ops := b.ops
 	b.ops = empty[:0]
+	return ops
+}
+
+// takeVisits is take for what visits sent. If that is something, the loop rests from now on, until it is nothing.
+func (b *mailbox) takeVisits(empty []op) []op {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ops := b.visits
+	b.visits = empty[:0]
+	b.resting = len(ops) > 0
 	return ops
 }

@@ -48,6 +48,10 @@ type DocAwareness struct {
 // DocVector answers an Ask.
 type DocVector struct{ StateVector []byte }
 
+// DocPause follows DocChange, DocAwareness and DocAck, one or more: no more of them come for now, and what was gathered of them can be
+// written. Visits are told it, members are not.
+type DocPause struct{}
+
 // DocClosed ends the reader: nothing follows.
 type DocClosed struct {
 	Code          Code
@@ -61,6 +65,7 @@ func (DocAck) docEvent()       {}
 func (DocRefused) docEvent()   {}
 func (DocAwareness) docEvent() {}
 func (DocVector) docEvent()    {}
+func (DocPause) docEvent()     {}
 func (DocClosed) docEvent()    {}
 
 // Shared keeps what doors make of an event for their wires, so that it is made once for all readers of a kind. Its owner is the
@@ -93,7 +98,8 @@ func (s *Shared) Form(kind string, encode func() []byte) []byte {
 }
 
 // Visit is one connection that does not speak the data protocol: the doors for y-websocket and Hocuspocus. What it sends on all its
-// documents is counted together, against the limits of one participant.
+// documents is counted together, against the limits of one participant. It is done at once while the hub is idle, and else gathered
+// for Config.Gather with what other visits send: many updates cost one wake-up, one commit and one write to each who is told.
 type Visit struct {
 	// Set at construction, never changed.
 	hub   *Hub
@@ -125,6 +131,7 @@ type DocReader struct {
 	// Owned by run.
 	doc    *document // nil: not open, or closed
 	number uint64    // the member's for it
+	told   bool      // something since the last pause
 	silent bool      // its awareness has been taken away, because nothing is heard from the member
 }
 
@@ -157,12 +164,12 @@ func (r *DocReader) Update(id uint64, update []byte) { r.put(opDocUpdate{r, id, 
 func (r *DocReader) Awareness(update []byte) { r.put(opDocAwareness{r, update}) }
 
 // Close ends the reader: its awareness is gone for the others.
-func (r *DocReader) Close() { r.hub.box.put(opDocClose{r}) }
+func (r *DocReader) Close() { r.hub.box.putVisit(opDocClose{r}) }
 
 func (r *DocReader) put(o op) {
 	select {
 	case r.visit.slots <- struct{}{}:
-		r.hub.box.put(o)
+		r.hub.box.putVisit(o)
 	case <-r.hub.done:
 	}
 }

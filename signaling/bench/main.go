@@ -3,6 +3,7 @@
 //
 //	make bench-data
 //
+// Then the clients are members of a room with data channels, and one of them sends 100 messages of 100 bytes a second to all others.
 // It prints the CPU time of the server for each update delivered to a client, its memory, and how long acknowledgements take.
 // The load is made in this process, so the machine should have nothing else to do; compare figures of one run only.
 package main
@@ -55,7 +56,7 @@ func run(binary string, l load) error {
 		start func() (*server, error)
 		wires []wire
 	}{
-		{"turnout", func() (*server, error) { return startTurnout(binary) }, []wire{yWebsocket}},
+		{"turnout", func() (*server, error) { return startTurnout(binary) }, []wire{yWebsocket, hocuspocus, dataChannel}},
 		{"y-websocket-server", func() (*server, error) { return startNode("y-websocket.mjs") }, []wire{yWebsocket}},
 		{"Hocuspocus", func() (*server, error) { return startNode("hocuspocus.mjs") }, []wire{hocuspocus}},
 	} {
@@ -88,5 +89,8 @@ func measure(start func() (*server, error), w wire, l load) (result, error) {
 		return result{}, err
 	}
 	defer s.stop()
+	if w == dataChannel {
+		return talkAll(s, l)
+	}
 	return typeAll(s, w, l)
 }

@@ -20,6 +20,7 @@ type server struct {
 	cmd  *exec.Cmd
 	url  func(w wire) string // of the document
 	data string              // directory to be removed; may be empty
+	base string              // host and port; of turnout only
 	// token is what Hocuspocus' clients authenticate with.
 	token string
 }
@@ -43,7 +44,7 @@ func startTurnout(binary string) (*server, error) {
 	cmd := exec.Command(binary, "dev", "--data", data, "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--no-turn-enabled") //nolint:gosec // the one that is to be measured
 	cmd.Env = append(os.Environ(), "TURNOUT_SIGNALING_KEYS="+keyName+"="+keySecret)
 	base, err := started(cmd, regexp.MustCompile(`Room +http://(.*)/r/lobby`))
-	return &server{cmd: cmd, data: data, token: token, url: func(w wire) string {
+	return &server{cmd: cmd, data: data, base: base, token: token, url: func(w wire) string {
 		if w == hocuspocus {
 			return "ws://" + base + "/hocuspocus/room"
 		}

@@ -16,6 +16,8 @@ type wire string
 const (
 	yWebsocket wire = "y-websocket"
 	hocuspocus wire = "hocuspocus"
+
+	dataChannel wire = "data channel" // messages, not updates
 )
 
 // sampled is how many clients look at what they receive; the others only read it, so that the load is light.

@@ -88,16 +88,18 @@ func (t *talk) tell(e datachannel.DocEvent) {
 		t.say(yjs.SyncStep1, e.StateVector)
 		t.answer()
 	case datachannel.DocChange:
-		t.link.out.Send(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.SyncUpdate, e.Update) }))
+		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.SyncUpdate, e.Update) }))
 	case datachannel.DocAwareness:
-		t.link.out.Send(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.AwarenessUpdate, e.Update) }))
+		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.AwarenessUpdate, e.Update) }))
+	case datachannel.DocPause:
+		t.link.out.Flush()
 	case datachannel.DocVector:
 		t.ledger.vector(false)
 		t.say(yjs.SyncStep1, e.StateVector)
 	case datachannel.DocAck:
 		t.strikes.Clear()
 		for range t.ledger.worth(change(e.ID)) {
-			t.say(yjs.SyncStatus, []byte{1})
+			t.link.out.Put(frame(t.key, yjs.SyncStatus, []byte{1}))
 		}
 	case datachannel.DocRefused:
 		t.refused(e)

@@ -17,8 +17,16 @@ type Out struct {
 
 // Send queues a frame. Who is slower than that is closed: a client that connects again is brought up to date by its state vector,
 // so that nothing is skipped in silence.
-func (o Out) Send(f ws.Frame) {
-	if o.Conn.Send(f) > o.Bytes {
+func (o Out) Send(f ws.Frame) { o.limit(o.Conn.Send(f)) }
+
+// Put queues a frame for the next Flush. Else it is as Send.
+func (o Out) Put(f ws.Frame) { o.limit(o.Conn.Put(f)) }
+
+// Flush has what was put written.
+func (o Out) Flush() { o.Conn.Flush() }
+
+func (o Out) limit(waiting int) {
+	if waiting > o.Bytes {
 		o.Conn.Forget()
 		o.End(Ending{protocol.CloseSlowReader, "messages were not taken as fast as they came"})
 	}

@@ -23,6 +23,8 @@ type Conn struct {
 	reading chan struct{} // closed when nobody reads any more
 	written chan struct{} // closed when nobody writes any more
 
+	sending sending
+
 	// Guarded by mu.
 	mu       sync.Mutex
 	aside    []Frame                         // go before the texts of the source
@@ -52,6 +54,7 @@ type goodbye struct {
 
 func newConn(socket *websocket.Conn, cfg Config, g *gather) *Conn {
 	c := &Conn{socket: socket, cfg: cfg, gather: g, wake: make(chan struct{}, 1), reading: make(chan struct{}), written: make(chan struct{}), binary: cfg.BinaryBytes}
+	c.sending.raw = rawConn(socket.NetConn())
 	socket.SetPongHandler(func(string) error {
 		c.heard()
 		return nil

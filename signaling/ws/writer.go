@@ -57,6 +57,27 @@ func (c *Conn) Send(f Frame) (buffered int) {
 	return buffered
 }
 
+// Put queues a frame as Send does, for the next Flush, and returns how many bytes wait now.
+func (c *Conn) Put(f Frame) (buffered int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over() {
+		c.pending.push(f)
+		c.buffered += len(f)
+	}
+	return c.buffered
+}
+
+// Flush has what was put written now, together with that of other Conns.
+func (c *Conn) Flush() {
+	c.mu.Lock()
+	some := c.pending.bytes > 0
+	c.mu.Unlock()
+	if some {
+		c.gather.soon(c)
+	}
+}
+
 // queued notes that so many bytes were put into pending, and says whether the writer has to be woken. mu is held.
 func (c *Conn) queued(bytes int) (wake bool) {
 	c.buffered += bytes
@@ -101,17 +122,17 @@ func (c *Conn) write() {
 	defer ping.Stop()
 	w := writer{conn: c}
 	for {
-		if !w.flush() {
+		if !w.turn(w.flush) {
 			return
 		}
 		select {
 		case <-c.wake:
 		case <-ping.C:
-			if !w.beat() {
+			if !w.turn(w.beat) {
 				return
 			}
 		case <-c.reading:
-			w.flush()
+			w.turn(w.flush)
 			return
 		}
 	}
@@ -120,18 +141,45 @@ func (c *Conn) write() {
 // writer is what the writing goroutine owns.
 type writer struct {
 	conn *Conn
-	out  outgoing // taken from conn.pending
-	text []byte   // one message
-	buf  []byte   // frames to be written at once
+	text []byte // one message
+	buf  []byte // frames to be written at once
+}
+
+// turn does f while nobody else writes. f says whether more may be written.
+func (w *writer) turn(f func() bool) bool {
+	w.conn.sending.mu.Lock()
+	defer w.conn.sending.mu.Unlock()
+	if !f() {
+		w.conn.sending.over = true
+		return false
+	}
+	return true
 }
 
 func (w *writer) beat() bool {
 	w.buf = append(append(w.buf[:0], opPing, 0), w.conn.cfg.Beat...)
-	return w.put(w.buf)
+	return w.rest() && w.put(w.buf)
+}
+
+// rest ends a frame that was begun.
+func (w *writer) rest() bool {
+	b := w.conn.sending.rest
+	if len(b) == 0 {
+		return true
+	}
+	w.conn.sending.rest = nil
+	if !w.put(b) {
+		return false
+	}
+	w.conn.left(len(b))
+	return true
 }
 
 // flush writes what there is, and the close frame if it is time for it. It says whether more may be written.
 func (w *writer) flush() bool {
+	if !w.rest() {
+		return false
+	}
 	for {
 		end, more, ok := w.texts()
 		switch {
@@ -140,7 +188,7 @@ func (w *writer) flush() bool {
 		case more:
 			continue
 		}
-		b := w.next()
+		b := w.conn.next()
 		switch {
 		case b != nil:
 			if !w.put(b) {
@@ -176,24 +224,6 @@ func (w *writer) texts() (end *goodbye, more, ok bool) {
 		w.text = nil
 	}
 	return end, more, ok
-}
-
-// next is what is to be written of the frames that were sent, nil if nothing is.
-func (w *writer) next() []byte {
-	if b := w.out.take(writeBytes); b != nil {
-		return b
-	}
-	c := w.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pending.bytes == 0 {
-		return nil
-	}
-	free := w.out.emptied()
-	w.out = outgoing{queue: c.pending}
-	c.pending = free
-	c.last = time.Now()
-	return w.out.take(writeBytes)
 }
 
 // left notes that so much of what was sent has left.
@@ -235,6 +265,7 @@ func (w *writer) put(b []byte) bool {
 			return false
 		}
 	}
+	_ = socket.SetWriteDeadline(time.Time{}) // for sendNow
 	return true
 }
 

@@ -87,9 +87,11 @@ func (t *talk) tell(e datachannel.DocEvent) {
 		t.out.Send(frame(yjs.SyncStep1, e.StateVector))
 		t.answer()
 	case datachannel.DocChange:
-		t.out.Send(e.Shared.Form(form, func() []byte { return frame(yjs.SyncUpdate, e.Update) }))
+		t.out.Put(e.Shared.Form(form, func() []byte { return frame(yjs.SyncUpdate, e.Update) }))
 	case datachannel.DocAwareness:
-		t.out.Send(e.Shared.Form(form, func() []byte { return frame(yjs.AwarenessUpdate, e.Update) }))
+		t.out.Put(e.Shared.Form(form, func() []byte { return frame(yjs.AwarenessUpdate, e.Update) }))
+	case datachannel.DocPause:
+		t.out.Flush()
 	case datachannel.DocVector:
 		t.out.Send(frame(yjs.SyncStep1, e.StateVector))
 	case datachannel.DocAck:

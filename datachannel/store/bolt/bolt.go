@@ -1,8 +1,13 @@
-// Package bolt keeps documents in one file (go.etcd.io/bbolt).
+// Package bolt keeps documents in one file (go.etcd.io/bbolt), with a journal before it.
+//
+// A commit of bbolt costs two fsyncs and several pages for every bucket it touches. So Append writes into a journal of fixed size
+// beside the file, which costs one fsync, and what it holds comes into the file in one transaction when it is much. The file names
+// the journal's generation: the same transaction that takes the records in makes the journal empty.
 //
 // The file has a bucket "docs" with one bucket a document, whose name is the room's length, the room and the document's
-// name. In it: "epoch", "snapshot", the bucket "records" by sequence number (8 bytes, big-endian), and "aside" with damaged
-// records. bbolt has no checksums, so each record carries its own (package log), and the epoch too.
+// name. In it: "epoch", "snapshot", the bucket "records" by sequence number (8 bytes, big-endian), "aside" with damaged records, and
+// "lost" if a part of the journal could not be read, in which records of the document may have been. "journal" has the journal's
+// "generation" and the parts that could not be read. bbolt has no checksums, so each record carries its own (package log), and the epoch too.
 package bolt
 
 import (
@@ -11,7 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,15 +27,24 @@ import (
 	"github.com/turnout-rtc/turnout/datachannel/store"
 )
 
-// Store is an open file.
-type Store struct{ db *bbolt.DB }
+// Store is an open file with its journal.
+type Store struct {
+	// Set at construction, never changed.
+	db *bbolt.DB
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	journal *journal
+	pending map[string][]entry // what only the journal has, by the name of the document's bucket; in order
+	closed  bool
+}
 
 var _ store.Store = (*Store)(nil)
 
 // lockTimeout is how long Open waits for another process that has the file open, which it is not going to close.
 const lockTimeout = time.Second
 
-// Open opens the file, and makes it if it is not there.
+// Open opens the file, and makes it if it is not there. What a process that was killed has left in the journal is brought into it.
 func Open(path string) (*Store, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
@@ -39,14 +53,15 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(bucketDocs())
-		return err
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("preparing %s: %w", path, classify(err)), db.Close())
+	s := &Store{db: db, journal: &journal{path: path + journalSuffix}, pending: map[string][]entry{}}
+	err = prepare(db)
+	if err == nil {
+		err = s.replay()
 	}
-	return &Store{db}, nil
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("preparing %s: %w", path, classify(err)), s.journal.close(), db.Close())
+	}
+	return s, nil
 }
 
 // The names of buckets and keys, on disk and never changed.
@@ -56,6 +71,7 @@ func bucketRecords() []byte { return []byte("records") }
 func bucketAside() []byte   { return []byte("aside") }
 func keyEpoch() []byte      { return []byte("epoch") }
 func keySnapshot() []byte   { return []byte("snapshot") }
+func keyLost() []byte       { return []byte("lost") }
 
 func docKey(d store.Doc) []byte {
 	b := binary.AppendUvarint(nil, uint64(len(d.Room)))
@@ -73,33 +89,40 @@ func parseDocKey(b []byte) (store.Doc, bool) {
 
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
-// Append implements store.Store.
+// Append implements store.Store. What fits goes into the journal, with one write and one fsync, and later into the file together
+// with much else; what does not, or when the journal has failed, goes into the file.
 func (s *Store) Append(writes []store.Write) error {
-	return classify(s.db.Update(func(tx *bbolt.Tx) error {
-		for _, w := range writes {
-			if err := appendOne(tx, w); err != nil {
-				return err
-			}
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	batch := entries(writes)
+	written := s.journal.append(batch)
+	for _, e := range batch {
+		s.pending[e.doc] = append(s.pending[e.doc], e)
+	}
+	if written && s.journal.at < checkpointBytes {
 		return nil
-	}))
+	}
+	err := s.update(func(*bbolt.Tx) error { return nil })
+	if written {
+		return nil // the journal has it, whatever became of the file
+	}
+	if err != nil {
+		s.withdraw(batch)
+	}
+	return err
 }
 
-func appendOne(tx *bbolt.Tx, w store.Write) error {
-	d, err := tx.Bucket(bucketDocs()).CreateBucketIfNotExists(docKey(w.Doc))
-	if err != nil {
-		return err
-	}
-	if stored, err := readEpoch(d); err != nil || stored != w.Epoch {
-		if err := d.Put(keyEpoch(), encodeEpoch(w.Epoch)); err != nil {
-			return err
+// withdraw forgets the newest entries.
+func (s *Store) withdraw(batch []entry) {
+	for _, e := range batch {
+		of := s.pending[e.doc]
+		if s.pending[e.doc] = of[:len(of)-1]; len(of) == 1 {
+			delete(s.pending, e.doc)
 		}
 	}
-	records, err := d.CreateBucketIfNotExists(bucketRecords())
-	if err != nil {
-		return err
-	}
-	return records.Put(seqKey(w.Record.Seq), log.Append(nil, w.Record))
 }
 
 func encodeEpoch(epoch uint64) []byte {
@@ -116,24 +139,46 @@ func readEpoch(d *bbolt.Bucket) (uint64, error) {
 }
 
 // Load implements store.Store.
-func (s *Store) Load(name store.Doc) (store.State, error) {
-	var state store.State
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		d := tx.Bucket(bucketDocs()).Bucket(docKey(name))
-		if d == nil {
-			return nil
-		}
-		epoch, err := readEpoch(d)
-		if err != nil {
-			state.Damaged = append(state.Damaged, store.Damage{Err: err})
-		}
-		state.Epoch = epoch
-		return loadRecords(d, &state)
+func (s *Store) Load(name store.Doc) (state store.State, err error) {
+	key := docKey(name)
+	err = s.view(string(key), func(tx *bbolt.Tx) error {
+		state, err = loadState(tx, key)
+		return err
 	})
-	return state, classify(err)
+	return state, err
 }
 
-func loadRecords(d *bbolt.Bucket, state *store.State) error {
+// view lets f see a document as it is with what only the journal has.
+func (s *Store) view(doc string, f func(*bbolt.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.pending[doc]
+	if len(batch) == 0 {
+		return classify(s.db.View(f))
+	}
+	tx, err := s.db.Begin(true) // which is never committed, and so needs no room on a full disk
+	if err != nil {
+		return classify(err)
+	}
+	return classify(errors.Join(put(tx, doc, batch), f(tx), tx.Rollback()))
+}
+
+func loadState(tx *bbolt.Tx, key []byte) (state store.State, err error) {
+	d := tx.Bucket(bucketDocs()).Bucket(key)
+	if d == nil {
+		return state, nil
+	}
+	if state.Epoch, err = readEpoch(d); err != nil {
+		state.Damaged = append(state.Damaged, store.Damage{Err: err})
+	}
+	if d.Get(keyLost()) != nil {
+		state.Damaged = append(state.Damaged, store.Damage{Err: fmt.Errorf("%w: a part of the journal, in which updates of this document may have been", log.ErrDamaged)})
+	}
+	loadRecords(d, &state)
+	return state, nil
+}
+
+func loadRecords(d *bbolt.Bucket, state *store.State) {
 	after := uint64(0)
 	if b := d.Get(keySnapshot()); b != nil {
 		r, err := log.Decode(append([]byte(nil), b...)) // b is gone with the transaction
@@ -145,7 +190,7 @@ func loadRecords(d *bbolt.Bucket, state *store.State) error {
 	}
 	records := d.Bucket(bucketRecords())
 	if records == nil {
-		return nil
+		return
 	}
 	c := records.Cursor()
 	for k, v := c.Seek(seqKey(after + 1)); k != nil; k, v = c.Next() {
@@ -156,15 +201,19 @@ func loadRecords(d *bbolt.Bucket, state *store.State) error {
 		}
 		state.Records = append(state.Records, r)
 	}
-	return nil
 }
 
 // Compact implements store.Store.
 func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bool, err error) {
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.update(func(tx *bbolt.Tx) error {
 		d := tx.Bucket(bucketDocs()).Bucket(docKey(name))
 		if d == nil {
 			return nil
+		}
+		if err := d.Delete(keyLost()); err != nil {
+			return err
 		}
 		if err := putSnapshot(d, log.Append(nil, snapshot)); err != nil {
 			return err
@@ -172,7 +221,7 @@ func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bo
 		more, err = removeRecords(d, snapshot.Seq, limit)
 		return err
 	})
-	return more, classify(err)
+	return more, err
 }
 
 // putSnapshot puts a damaged snapshot aside. The next slice of the same compaction finds its snapshot there, and does not
@@ -223,15 +272,7 @@ func removeRecords(d *bbolt.Bucket, upTo uint64, limit int) (more bool, err erro
 
 // Docs implements store.Store.
 func (s *Store) Docs(f func(store.Doc) error) error {
-	var names []store.Doc
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketDocs()).ForEachBucket(func(k []byte) error {
-			if name, ok := parseDocKey(k); ok {
-				names = append(names, name)
-			}
-			return nil
-		})
-	})
+	names, err := s.names()
 	if err != nil {
 		return classify(err)
 	}
@@ -243,8 +284,40 @@ func (s *Store) Docs(f func(store.Doc) error) error {
 	return nil
 }
 
+// names are those of all documents.
+func (s *Store) names() (names []store.Doc, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		docs := tx.Bucket(bucketDocs())
+		for key := range s.pending {
+			if name, ok := parseDocKey([]byte(key)); ok && docs.Bucket([]byte(key)) == nil {
+				names = append(names, name)
+			}
+		}
+		return docs.ForEachBucket(func(k []byte) error {
+			if name, ok := parseDocKey(k); ok {
+				names = append(names, name)
+			}
+			return nil
+		})
+	})
+	return names, err
+}
+
 // Close implements store.Store.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if len(s.pending) > 0 {
+		_ = s.update(func(*bbolt.Tx) error { return nil }) // else the next Open does it: the journal has it all
+	}
+	return errors.Join(s.journal.close(), s.db.Close())
+}
 
 // classify gives errors of bbolt and of the system the names that package store has for them.
 func classify(err error) error {
@@ -258,35 +331,4 @@ func classify(err error) error {
 	default:
 		return err
 	}
-}
-
-// Shrink writes what is in the file at path into a new one of the smallest size and puts it in the place of the old one.
-// bbolt keeps the room of what was deleted for later, and never gives it back to the disk. Nobody may have the file open.
-func Shrink(path string) error {
-	old, err := Open(path)
-	if err != nil {
-		return err
-	}
-	fresh := path + ".shrinking"
-	if err := errors.Join(copyInto(fresh, old), old.Close()); err != nil {
-		return errors.Join(fmt.Errorf("shrinking %s: %w", path, classify(err)), os.Remove(fresh))
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return fmt.Errorf("shrinking %s: %w", path, err)
-	}
-	return nil
-}
-
-// shrinkTransaction is the number of bytes that Shrink copies at once.
-const shrinkTransaction = 1 << 20
-
-func copyInto(path string, old *Store) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of an attempt that was killed
-		return err
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
-	if err != nil {
-		return err
-	}
-	return errors.Join(bbolt.Compact(db, old.db, shrinkTransaction), db.Close())
 }

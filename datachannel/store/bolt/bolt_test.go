@@ -38,7 +38,7 @@ func TestContract(t *testing.T) {
 			return openAt(t, path)
 		},
 		Damage: func(t *testing.T, s store.Store, d store.Doc, seq uint64) {
-			err := s.(*Store).db.Update(func(tx *bbolt.Tx) error {
+			err := s.(*Store).edit(func(tx *bbolt.Tx) error {
 				b, k := tx.Bucket(bucketDocs()).Bucket(docKey(d)), keySnapshot()
 				if seq > 0 {
 					b, k = b.Bucket(bucketRecords()), seqKey(seq)
@@ -61,7 +61,7 @@ func TestDamagedEpochIsReported(t *testing.T) {
 	if err := s.Append([]store.Write{w}); err != nil {
 		t.Fatal(err)
 	}
-	err := s.(*Store).db.Update(func(tx *bbolt.Tx) error {
+	err := s.(*Store).edit(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketDocs()).Bucket(docKey(d)).Put(keyEpoch(), []byte("nonsense"))
 	})
 	if err != nil {
@@ -145,4 +145,11 @@ func TestShrinkGivesRoomBackAndKeepsDocuments(t *testing.T) {
 	if err := Shrink(filepath.Join(path, "nowhere")); err == nil {
 		t.Fatal("no error")
 	}
+}
+
+// edit changes the file behind the Store's back, once it has everything.
+func (s *Store) edit(f func(*bbolt.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.update(f)
 }
