@@ -43,7 +43,12 @@ e2e: build ## calls in real browsers, in a network namespace of their own
 	@cd web && ../$(stage) "end-to-end tests in browsers" npm -w e2e run e2e
 
 .PHONY: bench
-bench: ## what forwarding media costs, beside a naive forwarder and the floor (ARGS="-rounds 9" adds flags)
+bench: ## what media and documents cost, beside others: bench-media and bench-data
+	@$(MAKE) bench-media ARGS=
+	@$(MAKE) bench-data ARGS=
+
+.PHONY: bench-media
+bench-media: ## forwarding media, beside a naive forwarder and the floor (ARGS="-rounds 9" adds flags)
 	@go run ./sfu/bench $(ARGS)
 
 .PHONY: bench-go

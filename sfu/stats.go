@@ -7,6 +7,7 @@ type Stats struct {
 	Transports   int64 // now
 	Publications int64 // now
 	Subscribed   int64 // slots that show something, now
+	GSOSockets   int64 // UDP sockets that send many packets as one, now; the kernel or a network card may not do that
 
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64            // RTP payload and header, without SRTP tag

@@ -39,6 +39,7 @@ func values() []value {
 		{"turnout_rtc_replayed_packets_total", "Packets sent for that.", counter, func(s Snapshot) float64 { return float64(s.Media.Replayed) }},
 		{"turnout_rtc_key_frame_requests_total", "Requests for a key frame, sent to publishers.", counter, func(s Snapshot) float64 { return float64(s.Media.KeyFrameRequests) }},
 		{"turnout_rtc_asked_again_total", "Lost packets asked of publishers again.", counter, func(s Snapshot) float64 { return float64(s.Media.AskedAgain) }},
+		{"turnout_rtc_gso_sockets", "UDP sockets that send many packets as one.", gauge, func(s Snapshot) float64 { return float64(s.Media.GSOSockets) }},
 		{"turnout_rtc_gave_up_total", "Times that lost packets of a video were given up; where it is shown, a key frame is asked for.", counter, func(s Snapshot) float64 { return float64(s.Media.GaveUp) }},
 		{"turnout_rtc_reports_total", "RTCP of subscribers that told how packets arrived.", counter, func(s Snapshot) float64 { return float64(s.Media.Reports) }},
 		{"turnout_rtc_delivered_packets_total", "Packets that subscribers reported as received, where they report each.", counter, func(s Snapshot) float64 { return float64(s.Media.Delivered) }},
