@@ -43,7 +43,12 @@ e2e: build ## calls in real browsers, in a network namespace of their own
 	@cd web && ../$(stage) "end-to-end tests in browsers" npm -w e2e run e2e
 
 .PHONY: bench
-bench: ## what forwarding media costs, beside a naive forwarder and the floor (ARGS="-rounds 9" adds flags)
+bench: ## what media and documents cost, beside others: bench-media and bench-data
+	@$(MAKE) bench-media ARGS=
+	@$(MAKE) bench-data ARGS=
+
+.PHONY: bench-media
+bench-media: ## forwarding media, beside a naive forwarder and the floor (ARGS="-rounds 9" adds flags)
 	@go run ./sfu/bench $(ARGS)
 
 .PHONY: bench-go
@@ -91,9 +96,10 @@ check-web: web-build
 	@cd web && ../$(stage) "lint of the web packages" npm run --silent lint
 	@cd web && ../$(stage) "type check of the web packages" npm run --silent check
 
+# parallel: such tests wait for a network or for another process most of their time
 .PHONY: test-go
 test-go: $(PEBBLE) $(yjs)/node_modules/.package-lock.json $(stock)/node_modules/.package-lock.json
-	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -timeout 5m ./...
+	@$(stage) "Go tests with the race detector" env TURNOUT_TEST_YJS=1 PEBBLE=$(PEBBLE) go test -race -shuffle=on -parallel 8 -timeout 5m ./...
 
 .PHONY: test-web
 test-web: web-build

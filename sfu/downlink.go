@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
@@ -22,6 +23,8 @@ type downlink struct {
 	engine *Engine
 	lane   *lane
 	burst  int // bytes that leave at once
+
+	roundTrip atomic.Int64 // to the subscriber, in nanoseconds; 0 for unknown
 
 	// Owned by who is in the lane.
 	slots   []*slot // that may have a replay

@@ -61,6 +61,8 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	batching, _ := host.Batching()
+	log.Info("media sockets are open", "batching", batching)
 	return &Engine{
 		config: cfg, host: host, log: log, routers: make(map[*Router]struct{}),
 		lanes:   newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, func() *link.Outlet { return new(link.Outlet) }),
@@ -102,6 +104,8 @@ func (e *Engine) NewRouter(name string) *Router {
 // Stats are counters since the start, safe to read at any time.
 func (e *Engine) Stats() Stats {
 	s := e.counters.stats()
+	_, gso := e.host.Batching()
+	s.GSOSockets = int64(gso)
 	e.host.Dropped(s.Dropped)
 	return s
 }

@@ -69,6 +69,7 @@ type batch struct {
 	source  *source
 	ranking forward.Ranking // of the publication's layers
 	bytes   int
+	broken  bool // something before it is given up: a decoder cannot go on without a key frame
 	run     []forward.In
 	held    []packet.Memory // that the run lies in
 

@@ -49,6 +49,8 @@ type arrived struct {
 	window  packet.Window
 	highest uint64
 	losses  receive.Losses
+	capture report.Capture
+	broken  bool           // see batch
 	asked   []uint16       // used again for every request
 	pairs   []receive.Pair // likewise
 }
@@ -130,12 +132,13 @@ func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
 		return
 	}
 	if clock := l.clock.Load(); clock != nil {
-		in.Clock, in.Captured = *clock, clock.Time(in.Timestamp)
+		in.Clock, in.Captured = *clock, l.arrived.capture.Time(now, clock, in.Timestamp, in.Newer)
 	}
 	l.reader.Read(in)
 	if l.ring != nil {
 		l.ring.Put(in.N, b.Data, b.Memory)
 		l.gop.packet(now, p, l.source, in, len(b.Data))
+		l.arrived.broken = l.arrived.broken && !(in.Key && in.Newer)
 		if in.Key && l.keyWanted.CompareAndSwap(true, false) {
 			l.publisher.box.ring()
 		}
@@ -183,6 +186,7 @@ func (l *layer) carry(now time.Time) {
 		return
 	}
 	b.now, b.layer, b.shown, b.source = now, l, p, l.source
+	b.broken, l.arrived.broken = l.arrived.broken, false
 	b.ranking = p.observe(now, l, b.bytes)
 	b.hand(p.rows)
 }
@@ -211,10 +215,9 @@ func (l *layer) askAgain(now time.Time, n uint64, via *link.Outlet) {
 		return
 	}
 	l.arrived.losses.Packet(now, n)
-	// A decoder cannot go on without what is given up.
-	if p := l.publication.Load(); l.arrived.losses.GaveUp() && p != nil && p.current.Load() == l {
+	if l.arrived.losses.GaveUp() && l.publication.Load() != nil {
 		l.publisher.router.engine.counters.gaveUp.Add(1)
-		l.requestKeyFrame()
+		l.arrived.broken = true
 	}
 	if !l.arrived.losses.Pending() {
 		return

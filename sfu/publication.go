@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,14 +19,14 @@ type Publication struct {
 
 	rows []row // of slots that show it, by the lane's number
 
-	paused  atomic.Bool
-	pauses  atomic.Uint32         // so far: nothing from before one is shown again
-	current atomic.Pointer[layer] // the highest layer that arrives, nil before the first packet
+	paused atomic.Bool
+	pauses atomic.Uint32 // so far: nothing from before one is shown again
 
 	mu       sync.Mutex
 	closed   bool                    // guarded by mu
 	watchers map[*Transport]struct{} // subscribers, shown or not; guarded by mu
 	choice   forward.Choice          // guarded by mu
+	layers   []*layer                // of choice; guarded by mu
 }
 
 func newPublication(t *Transport, a Announcement, kind Kind) *Publication {
@@ -57,7 +58,7 @@ func (p *Publication) Pause(paused bool) {
 	for i := range p.rows {
 		p.rows[i].lost.Store(true) // what came in between
 	}
-	p.requestKeyFrame()
+	p.requestKeyFrame(forward.Top)
 }
 
 // Close ends it and frees the slots that show it; later packets on its m-line are dropped.
@@ -95,23 +96,35 @@ func (p *Publication) unwatch(t *Transport) {
 	delete(p.watchers, t)
 }
 
-// requestKeyFrame asks the publisher for a key frame of its highest layer. Before the first packet there is
-// nothing to ask for: a stream begins with a key frame.
-func (p *Publication) requestKeyFrame() {
-	if l := p.current.Load(); l != nil && p.kind == Video {
+// requestKeyFrame asks the publisher for a key frame of the layer that is shown to who wants the given one. Before the first packet
+// there is nothing to ask for: a stream begins with a key frame.
+func (p *Publication) requestKeyFrame(spatial uint8) {
+	if l := p.layerFor(spatial); l != nil && p.kind == Video {
 		l.requestKeyFrame()
 	}
+}
+
+// layerFor returns the layer to show to who wants the given one, nil before the first packet.
+func (p *Publication) layerFor(spatial uint8) *layer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := p.choice.For(spatial)
+	for _, l := range p.layers {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
 }
 
 // observe counts packets for the order of the layers, and returns that.
 func (p *Publication) observe(now time.Time, l *layer, bytes int) forward.Ranking {
 	p.mu.Lock()
-	ranking := p.choice.Observe(now, l.id, bytes)
-	p.mu.Unlock()
-	if ranking.For(forward.Top) == l.id && p.current.Load() != l {
-		p.current.Store(l)
+	defer p.mu.Unlock()
+	if !slices.Contains(p.layers, l) {
+		p.layers = append(p.layers, l)
 	}
-	return ranking
+	return p.choice.Observe(now, l.id, bytes)
 }
 
 // forget leaves a layer that has ended out of the order.
@@ -119,4 +132,5 @@ func (p *Publication) forget(l *layer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.choice.Forget(l.id)
+	p.layers = slices.DeleteFunc(p.layers, func(other *layer) bool { return other == l })
 }

@@ -26,6 +26,7 @@ func (t *Transport) Quality() Quality {
 func (t *Transport) delivered(r delivery.Report) {
 	q := Quality(r.Quality)
 	t.quality.Store(&q)
+	t.downlink.roundTrip.Store(int64(q.RoundTrip))
 	count := &t.router.engine.counters
 	count.reports.Add(1)
 	for i := range r.Results {

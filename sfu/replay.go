@@ -35,7 +35,7 @@ type caughtUp struct {
 // asked for. It is called in the lane.
 func (s *slot) catchUp(now time.Time, p *Publication) bool {
 	c := &s.downlink.engine.config
-	l := p.current.Load()
+	l := p.layerFor(s.highest.Spatial)
 	if l == nil || l.ring == nil || !s.on || p.paused.Load() {
 		return false
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/codec"
 	"github.com/turnout-rtc/turnout/sfu/forward"
 	"github.com/turnout-rtc/turnout/sfu/link"
+	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
 // recorder is a sender that keeps what is sent.
@@ -29,11 +30,13 @@ type recorded struct {
 	body uint32 // what the publisher has counted
 	key  bool
 	end  bool // of a frame
+
+	captured report.NTP
 }
 
 func record(o *forward.Out) recorded {
 	n := len(o.Payload)
-	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker}
+	return recorded{time.Now(), o.Seq, o.Timestamp, binary.BigEndian.Uint32(o.Payload[n-4:]), codec.VP8.KeyFrame(o.Payload), o.Marker, o.Captured}
 }
 
 func (r *recorder) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
@@ -326,64 +329,25 @@ func TestFullLaneHasVideoWaitForAKeyFrame(t *testing.T) {
 	})
 }
 
-func TestRetransmissionsAreAShareAndPaced(t *testing.T) {
+func TestReportFromBeforeAPauseIsNotPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t, Video, func(c *Config) { c.RTXPercent, c.RTXFloorKbps, c.PaceKbps = 20, 100, 4000 })
+		s := newStudio(t, Video)
 		w, r := s.watcher(0)
 		w.show(s.p)
-		s.frame(10, true)
-		for range 40 {
-			s.frame(10, false)
-		}
-		var seqs []uint16
-		for _, p := range r.all() {
-			seqs = append(seqs, p.seq)
-		}
-		for range 20 {
-			time.Sleep(50 * time.Millisecond)
-			w.Nacked(time.Now(), seqs)
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		got := s.e.counters.stats()
-		// A fifth of 410 packets, and a floor of 10 packets a second for two seconds.
-		if got.Retransmitted < 70 || got.Retransmitted > 110 || got.Dropped["rtxBudget"] == 0 {
-			t.Errorf("%+v", got)
-		}
-		for i, p := range r.rtx {
-			j := i
-			for j < len(r.rtx) && r.rtx[j].at.Sub(p.at) < 10*time.Millisecond {
-				j++
-			}
-			if j-i > 17 { // a burst of 12.5 kB, and 5 kB in 10 ms
-				t.Fatalf("%d packets were sent again within 10 ms", j-i)
+		told := func() { s.layer.SenderReport(report.ToNTP(time.Now()), s.ts+3000) }
+		told()
+		s.frame(1, true)
+		s.p.Pause(true)
+		time.Sleep(5 * time.Second) // the camera's clock stands still
+		s.p.Pause(false)
+		s.frame(1, true)
+		told()
+		s.frame(1, false)
+		for i, want := range []bool{true, false, true} {
+			if p := r.all()[i]; (p.captured != 0) != want || want && p.captured.Sub(report.ToNTP(p.at)).Abs() > time.Millisecond {
+				t.Errorf("frame %d, sent at %v, was captured at %x", i, p.at, p.captured)
 			}
 		}
-	})
-}
-
-func TestTooManyWaitToBeSentAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t, Video, func(c *Config) { c.RTXFloorKbps, c.PaceKbps = 1_000_000, 100 })
-		w, r := s.watcher(0)
-		w.show(s.p)
-		s.frame(300, true)
-		var seqs []uint16
-		for _, p := range r.all() {
-			seqs = append(seqs, p.seq)
-		}
-		time.Sleep(50 * time.Millisecond)
-		w.Nacked(time.Now(), seqs)
-		w.downlink.lane.Do(func() {
-			if n := len(w.downlink.waiting); n > maxAgain {
-				t.Errorf("%d wait", n)
-			}
-		})
-		if s.e.counters.stats().Dropped["rtxQueue"] == 0 {
-			t.Errorf("%+v", s.e.counters.stats())
-		}
-		w.downlink.forget(w)
-		synctest.Wait()
 	})
 }
 

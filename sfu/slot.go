@@ -47,7 +47,9 @@ func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 // show makes the slot show p, nil for nothing. It is called by the transport's loop only.
 func (s *slot) show(p *Publication) {
 	was, served, lane := s.showing.Swap(p), false, s.downlink.lane
+	var spatial uint8
 	lane.Do(func() {
+		spatial = s.highest.Spatial
 		if was != nil {
 			was.rows[lane.number].remove(s)
 		}
@@ -63,7 +65,7 @@ func (s *slot) show(p *Publication) {
 	if p != nil {
 		s.count.subscribed.Add(1)
 		if !served {
-			p.requestKeyFrame()
+			p.requestKeyFrame(spatial)
 		}
 	}
 }
@@ -74,15 +76,16 @@ func (s *slot) setOpen(open bool) {
 		return
 	}
 	p, served := s.showing.Load(), false
+	var spatial uint8
 	s.downlink.lane.Do(func() {
-		s.on = open
+		s.on, spatial = open, s.highest.Spatial
 		s.lose()
 		if open && p != nil {
 			served = s.catchUp(time.Now(), p)
 		}
 	})
 	if open && p != nil && !served {
-		p.requestKeyFrame()
+		p.requestKeyFrame(spatial)
 	}
 }
 
@@ -130,7 +133,7 @@ func (s *slot) forward(b *batch) {
 		packets++
 		bytes += len(s.downlink.lane.out.Payload) + headerBytes
 	}
-	if s.Kind == Video && s.stream.KeyNeeded() == b.layer.id {
+	if s.Kind == Video && (s.stream.KeyNeeded() == b.layer.id || b.broken && s.target == b.layer) {
 		b.layer.requestKeyFrame()
 	}
 	if packets > 0 {
@@ -233,13 +236,14 @@ func (s *slot) PictureLost() {
 		return
 	}
 	var l *layer
+	var spatial uint8
 	s.downlink.lane.Do(func() {
 		s.sent.PictureLost()
-		l = s.target
+		l, spatial = s.target, s.highest.Spatial
 	})
 	switch {
 	case l == nil:
-		p.requestKeyFrame()
+		p.requestKeyFrame(spatial)
 	case s.Kind == Video:
 		l.requestKeyFrame()
 	}
@@ -250,6 +254,7 @@ func (s *slot) Nacked(now time.Time, seqs []uint16) {
 	s.count.nacks.Add(uint64(len(seqs)))
 	s.downlink.lane.Do(func() {
 		s.downlink.lane.now(now)
+		s.sent.RoundTrip = time.Duration(s.downlink.roundTrip.Load())
 		for _, seq := range seqs {
 			s.nacked(now, seq)
 		}

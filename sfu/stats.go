@@ -7,6 +7,7 @@ type Stats struct {
 	Transports   int64 // now
 	Publications int64 // now
 	Subscribed   int64 // slots that show something, now
+	GSOSockets   int64 // UDP sockets that send many packets as one, now; the kernel or a network card may not do that
 
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64            // RTP payload and header, without SRTP tag
@@ -15,7 +16,7 @@ type Stats struct {
 	KeyFrameRequests      uint64            // sent to publishers
 	AskedAgain            uint64            // packets asked of publishers again
 	Replays, Replayed     uint64            // times a slot began with a key frame of before, and the packets of that
-	GaveUp                uint64            // times that lost packets were not asked for any more, and a key frame instead
+	GaveUp                uint64            // times that lost packets of a video were not asked for any more, but a key frame where it is shown
 	Reports               uint64            // RTCP of subscribers that told how packets arrived
 	Delivered, Lost       uint64            // packets that subscribers reported, where they report each (transport-wide feedback)
 	Dropped               map[string]uint64 // by reason, a fixed small set

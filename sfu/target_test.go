@@ -220,6 +220,105 @@ func TestEverySlotShowsTheLayerItIsToShow(t *testing.T) {
 	}
 }
 
+// wanted are the layers that are asked for a key frame.
+func (c *camera) wanted() (all []forward.SourceID) {
+	for _, l := range c.layers {
+		if l.keyWanted.Load() {
+			all = append(all, l.id)
+		}
+	}
+	return all
+}
+
+func TestNewcomerBeginsWithTheLayerItIsToShow(t *testing.T) {
+	for low := range uint8(3) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCamera(t, rand.New(rand.NewPCG(uint64(low), 4)), false)
+			for range 20 {
+				c.picture()
+			}
+			s, v := c.watcher(0)
+			s.setTarget(codec.Layer{Spatial: low, Temporal: forward.Top})
+			s.show(c.p)
+			if n := c.e.counters.stats().Replays; n != 1 || len(c.wanted()) > 0 {
+				t.Errorf("layer %d: %d replays, and key frames are asked of %v", low, n, c.wanted())
+			}
+			if got := s.stream.Shown(); got != forward.SourceID(low+1) {
+				t.Errorf("layer %d is shown, not %d", got, low+1)
+			}
+			for range 10 {
+				c.picture()
+			}
+			synctest.Wait()
+			if _, err := v.receiver.Check(); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range c.truth.Frames[:3] {
+				if got := v.receiver.Has(f); got != (f.Source == int(low)) {
+					t.Errorf("the key frame of source %d is there: %v", f.Source, got)
+				}
+			}
+		})
+	}
+}
+
+func TestKeyFramesAreAskedOfTheLayerThatIsToBeShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCamera(t, rand.New(rand.NewPCG(1, 4)), false)
+		c.e.config.GOPPackets = 0 // nothing to begin with
+		for range 20 {
+			c.picture()
+		}
+		time.Sleep(time.Minute) // nothing moves
+		s, _ := c.watcher(0)
+		s.setTarget(codec.Layer{Spatial: 1, Temporal: forward.Top})
+		s.show(c.p)
+		if got := c.wanted(); !slices.Equal(got, []forward.SourceID{2}) {
+			t.Fatalf("for a newcomer: %v", got)
+		}
+		c.layers[1].keyWanted.Store(false)
+		s.PictureLost()
+		if got := c.wanted(); !slices.Equal(got, []forward.SourceID{2}) {
+			t.Errorf("for a picture that was lost: %v", got)
+		}
+	})
+}
+
+// What is lost for good is lost for those who show that layer.
+func TestPacketsThatAreGivenUpCostAKeyFrameOfTheirLayer(t *testing.T) {
+	for broken := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCamera(t, rand.New(rand.NewPCG(2, 4)), false)
+			s, _ := c.watcher(0)
+			s.setTarget(codec.Layer{Spatial: 1, Temporal: forward.Top})
+			s.show(c.p)
+			for range 60 {
+				c.picture()
+			}
+			if got := c.wanted(); len(got) > 0 {
+				t.Fatalf("%v before anything is lost", got)
+			}
+			c.encoders[broken].Picture()
+			var got []forward.SourceID
+			for range 90 {
+				c.picture()
+				for _, l := range c.wanted() {
+					if !slices.Contains(got, l) {
+						got = append(got, l)
+					}
+				}
+			}
+			var want []forward.SourceID
+			if broken == 1 {
+				want = []forward.SourceID{2}
+			}
+			if n := c.e.counters.stats().GaveUp; n != 1 || !slices.Equal(got, want) {
+				t.Errorf("source %d has lost something: given up %d times, key frames of %v", broken, n, got)
+			}
+		})
+	}
+}
+
 func TestSlotFallsBackWhenItsLayerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCamera(t, rand.New(rand.NewPCG(1, 4)), false)

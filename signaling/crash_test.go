@@ -308,6 +308,7 @@ func (dataWire) take(w *writer, b []byte) {
 
 // TestAKilledServerLosesNothingAcknowledged edits over all wires while the server is killed and started again, many times.
 func TestAKilledServerLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	rounds := 200
 	if testing.Short() {
 		rounds = 10

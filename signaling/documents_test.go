@@ -130,7 +130,8 @@ func (a *archive) unspoiled(f func()) {
 }
 
 func TestBadInputAtTheDoorsOfDocumentsIsClosedWithAWord(t *testing.T) {
-	a := openArchive(t, datachannel.Config{MessageBytes: 64 << 10, Rate: 100, Burst: 100}, nil, func(c *signaling.Config) {
+	t.Parallel()
+	a := openArchive(t, datachannel.Config{MessageBytes: 64 << 10, Rate: 10, Burst: 100}, nil, func(c *signaling.Config) {
 		c.JoinTimeout = 100 * time.Millisecond
 	})
 	hocuspocus := "/hocuspocus/room"
@@ -177,10 +178,13 @@ func TestBadInputAtTheDoorsOfDocumentsIsClosedWithAWord(t *testing.T) {
 	}
 }
 
+// floods are far more messages than the server takes; the word it closes with is not waited for much longer than they last.
+const floods = 10_000
+
 // flood types without pause, until the server hangs up.
 func flood(c *caller) {
 	c.open()
-	for clock := range uint64(100_000) {
+	for clock := range uint64(floods) {
 		if c.ws.WriteMessage(websocket.BinaryMessage, yjs.Message{Kind: yjs.SyncUpdate, Body: typed(9, clock, "x")}.Append(nil)) != nil {
 			return
 		}
@@ -190,7 +194,7 @@ func flood(c *caller) {
 // guess tries tokens without pause, until the server hangs up.
 func guess(c *caller) {
 	c.sayH("mine", yjs.Token, []byte(token(c.t, "eve")))
-	for range 100_000 {
+	for range floods {
 		if c.ws.WriteMessage(websocket.BinaryMessage, yjs.Hocuspocus{Key: []byte("d"), Message: yjs.Message{Kind: yjs.Token, Body: []byte("x.y.z")}}.Append(nil)) != nil {
 			return
 		}
@@ -198,6 +202,7 @@ func guess(c *caller) {
 }
 
 func TestASlowReaderOfADocumentIsClosed(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{Rate: 1 << 20, Burst: 1 << 20, RateBytes: 1 << 30, BurstBytes: 1 << 30}, nil, func(c *signaling.Config) {
 		c.Heartbeat, c.Timeout = 200*time.Millisecond, time.Second // how long a write may take, too
 	})
@@ -310,6 +315,7 @@ func (c *caller) openWith() []byte {
 }
 
 func TestWhoIsKickedAndWhoseRoomEndsHasNoDocuments(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{}, nil)
 	boss, eve := a.join(token(t, "boss", admin)), a.join(token(t, "eve"))
 	_ = eve
@@ -350,6 +356,7 @@ func TestPagesOfOtherOriginsHaveNoDocuments(t *testing.T) {
 
 // TestAGapAndAFullDiskAreHealed has a client say what the server cannot take yet: it is asked again.
 func TestAGapIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	a := openArchive(t, datachannel.Config{}, nil)
 	ada := a.callY("ada").open()
 	ada.hear(yjs.SyncStep1)

@@ -270,6 +270,7 @@ func TestASecondJoinReplacesTheFirst(t *testing.T) {
 }
 
 func TestHeartbeatsKeepAQuietConnection(t *testing.T) {
+	t.Parallel()
 	h := open(t, func(c *signaling.Config) { c.Heartbeat, c.Timeout = 20*time.Millisecond, time.Second })
 	bob := h.join(token(t, "bob"))
 	eventually(t, "pings for two timeouts", func() bool { return bob.pings.Load() > 100 })

@@ -95,13 +95,7 @@ func (s *Server) Drain(ctx context.Context) {
 		l.post(announcement{message: notice})
 	}
 	s.sessions.waitEmpty(ctx)
-	for _, l := range s.rooms.all(true) {
-		l.post(stop{})
-	}
-	s.rooms.running.Wait()
-	s.documents.close()
-	s.door.Close()
-	s.whip.Close()
+	s.end()
 }
 
 // Draining says whether Drain has begun; /readyz answers 503 then.
@@ -122,6 +116,11 @@ func (s *Server) Stats() Stats {
 // Close ends every room and waits for their goroutines. It may be called twice.
 func (s *Server) Close() {
 	s.draining.Store(true)
+	s.end()
+}
+
+// end ends every room, waits for their goroutines, and shuts the doors.
+func (s *Server) end() {
 	for _, l := range s.rooms.all(true) {
 		l.post(stop{})
 	}

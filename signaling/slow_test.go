@@ -87,6 +87,7 @@ func TestASlowReaderIsClosedWith4005(t *testing.T) {
 }
 
 func TestASlowReaderThatNeverReadsAgainIsHungUpOn(t *testing.T) {
+	t.Parallel()
 	h := open(t, fastTalk, func(c *signaling.Config) {
 		c.QueueMessages, c.Heartbeat, c.Timeout = 64, 100*time.Millisecond, 500*time.Millisecond
 	})
@@ -101,6 +102,7 @@ func TestASlowReaderThatNeverReadsAgainIsHungUpOn(t *testing.T) {
 }
 
 func TestAHalfOpenConnectionIsNoticedAndClosedWith4008(t *testing.T) {
+	t.Parallel()
 	h := open(t, func(c *signaling.Config) {
 		c.Heartbeat, c.Timeout, c.Grace = 50*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
 	})

@@ -342,6 +342,7 @@ func TestHocuspocusClientsShareOneConnection(t *testing.T) {
 
 // TestUnsyncedIsTrueWhileTheDiskFails lets the disk fail, then work again: what a client shows as unsynced is what is not stored.
 func TestUnsyncedIsTrueWhileTheDiskFails(t *testing.T) {
+	t.Parallel()
 	var fault faults
 	a := openArchive(t, datachannel.Config{}, fault.next)
 	s := startStock(t, a)

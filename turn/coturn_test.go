@@ -69,6 +69,7 @@ func portOf(t *testing.T, s *Server, kind string) string {
 func TestCoturnClientLosesNothing(t *testing.T) { planes(t, testCoturnClientLosesNothing) }
 
 func testCoturnClientLosesNothing(t *testing.T, cfg Config) {
+	t.Parallel()
 	s := startTLS(t, cfg)
 	peerPort := echoPair(t)
 	type run struct {

@@ -46,6 +46,9 @@ func (c Config) Validate() error {
 	if err := c.validateOwn(); err != nil {
 		return err
 	}
+	if err := c.validateListen(); err != nil { // turnout turn needs none
+		return err
+	}
 	for _, section := range []struct {
 		name     string
 		validate func() error
@@ -59,6 +62,13 @@ func (c Config) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c Config) validateListen() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen: %q: write it as host:port or :port", c.Listen)
 	}
 	return nil
 }

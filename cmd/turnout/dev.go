@@ -25,6 +25,9 @@ type devCommand struct {
 // Run serves like serve, and hands a token to anyone who asks.
 func (c *devCommand) Run(p *process) error {
 	cfg, log := forThisNetwork(c.Config.resolved()), newLogger(c.Config.Log, p.stderr)
+	if err := cfg.validateListen(); err != nil {
+		return err
+	}
 	addresses := []string{cfg.Listen}
 	if cfg.secure() {
 		addresses = append(addresses, cfg.TLS.Listen)

@@ -130,7 +130,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 		}
 		files = append(files, matches...)
 	}
-	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn|data)\b[^\n` + "`" + `]*`)
+	commandLine := regexp.MustCompile(`turnout (?:dev|serve|token|turn|data|load)\b[^\n` + "`" + `]*`)
 	flagName := regexp.MustCompile(`--[a-z][a-z-]+`)
 	variable := regexp.MustCompile(`TURNOUT_[A-Z_]+[A-Z]`)
 	for _, file := range files {
@@ -153,7 +153,7 @@ func TestPagesAndUnitsNameRealFlags(t *testing.T) {
 // realFlags are the flags of all commands and the variables of serve.
 func realFlags(t *testing.T) map[string]bool {
 	known := map[string]bool{"--help": true}
-	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}, {"data", "export", "d"}} {
+	for _, args := range [][]string{{"dev"}, {"serve"}, {"turn"}, {"turn", "list"}, {"token", "--room", "r", "--identity", "i"}, {"data", "export", "d"}, {"load"}} {
 		var cli commands
 		ctx, err := parse(args, &cli, nil, nil)
 		if err != nil {
@@ -192,4 +192,57 @@ func TestArchitecturePageNamesPackagesThatExist(t *testing.T) {
 	if named < 20 {
 		t.Errorf("only %d packages named: has the table changed its form?", named)
 	}
+}
+
+// TestLinksLeadSomewhere follows the links of the pages to files and headings of this repository.
+func TestLinksLeadSomewhere(t *testing.T) {
+	var pages []string
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../docs/*/*.md", "../../web/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	links := 0
+	for _, page := range pages {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			file, heading, _ := strings.Cut(m[1], "#")
+			target := page
+			if file != "" {
+				target = filepath.Join(filepath.Dir(page), file)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s leads nowhere", page, m[1])
+			} else if heading != "" && !anchors(read(t, target))[heading] {
+				t.Errorf("%s: %s: there is no such heading", page, m[1])
+			}
+		}
+	}
+	if links < 50 {
+		t.Errorf("only %d links in %d pages", links, len(pages))
+	}
+}
+
+// anchors are what the headings of a page are called in links to them.
+func anchors(page string) map[string]bool {
+	all := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		words := regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all[strings.ReplaceAll(words, " ", "-")] = true
+	}
+	return all
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

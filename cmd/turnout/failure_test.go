@@ -39,7 +39,13 @@ func TestWhatGoesWrongIsOneLineThatSaysWhatToDo(t *testing.T) {
 		{"data that cannot be written", nil, []string{"dev", "--data", "/proc/nothing"}, []string{"cannot make the data directory", "--data"}},
 		{"a token without a key", nil, []string{"token", "--room", "r", "--identity", "i", "--data", t.TempDir()}, []string{"no signing key", "--data", "--config", "TURNOUT_SIGNALING_KEYS"}},
 		{"a token without a room", nil, []string{"token", "--identity", "i"}, []string{"--room"}},
-		{"no command", nil, nil, []string{"dev", "serve", "token", "load"}},
+		{"no command", nil, nil, []string{"dev", "serve", "token", "load", "turnout --help"}},
+		{"a mistyped command", nil, []string{"server"}, []string{"server", "turnout --help"}},
+		{"a flag without its value", nil, []string{"serve", "--listen"}, []string{"--listen needs a value"}},
+		{"a short flag without its value", nil, []string{"serve", "-c"}, []string{"-c needs a value"}},
+		{"a time that is missing", nil, []string{"token", "--room", "r", "--identity", "i", "--ttl"}, []string{"--ttl needs a value"}},
+		{"nowhere to listen", nil, []string{"serve", "--listen", ""}, []string{`listen: ""`, "host:port"}},
+		{"nowhere to listen, in dev", nil, []string{"dev", "--listen", ""}, []string{`listen: ""`, "host:port"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			line := fails(t, c.env, c.args...)

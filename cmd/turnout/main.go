@@ -1,10 +1,12 @@
-// Command turnout serves real-time rooms: calls, screens, messages and presence over one WebRTC connection per participant.
+// Command turnout serves real-time rooms: calls, screens, messages, presence and documents over one WebRTC connection per
+// participant.
 //
 // It is the roof over the planes: it reads the configuration, opens the planes from the ground up (see open), puts them behind
 // one HTTP server, and takes them down again in the opposite order. It decides nothing about rooms or packets.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -51,7 +53,7 @@ type commands struct {
 func parse(args []string, into *commands, stdout, stderr io.Writer) (*kong.Context, error) {
 	k, err := kong.New(into,
 		kong.Name("turnout"),
-		kong.Description("Rooms for video calls, screens, messages and presence, with a TURN server inside."),
+		kong.Description("Rooms for video calls, screens, messages, presence and documents, with a TURN server inside."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 120}),
 		kong.Writers(stdout, stderr),
 		kong.PostBuild(func(k *kong.Kong) error {
@@ -63,7 +65,29 @@ func parse(args []string, into *commands, stdout, stderr io.Writer) (*kong.Conte
 	if err != nil {
 		return nil, err
 	}
-	return k.Parse(args)
+	ctx, err := k.Parse(args)
+	var refused *kong.ParseError
+	if errors.As(err, &refused) {
+		ctx, err = refused.Context, fmt.Errorf("%w; turnout --help lists the commands, turnout COMMAND --help the flags", err)
+	}
+	if name := valueless(args, ctx); name != "" {
+		return nil, fmt.Errorf("%s needs a value", name)
+	}
+	return ctx, err
+}
+
+// valueless is the flag that the command line ends with although it takes a value, for which kong takes the end of the line.
+func valueless(args []string, ctx *kong.Context) string {
+	if len(args) == 0 || ctx == nil {
+		return ""
+	}
+	last := args[len(args)-1]
+	for _, f := range ctx.Flags() {
+		if !f.IsBool() && (last == "--"+f.Name || f.Short != 0 && last == "-"+string(f.Short)) {
+			return last
+		}
+	}
+	return ""
 }
 
 type versionCommand struct{}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -79,11 +80,26 @@ func uclient(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), tool, append(append([]string{"-y", "-c"}, args...), "127.0.0.1")...)
 }
 
-// relays says whether coturn's client gets everything through.
-func relays(t *testing.T, args ...string) (out string, ok bool) {
+// exchange is one run of coturn's client and whether it is to get everything through.
+type exchange struct {
+	args   []string
+	passes bool
+}
+
+// exchanges runs them all at a time: the tool sleeps most of its own.
+func exchanges(t *testing.T, all map[string]exchange) {
 	t.Helper()
-	text, _ := uclient(t, append([]string{"-n", "10", "-m", "2"}, args...)...).CombinedOutput() // its words count, not its exit code
-	return string(text), strings.Contains(string(text), "tot_send_msgs=20, tot_recv_msgs=20")
+	var running sync.WaitGroup
+	defer running.Wait()
+	for name, e := range all {
+		tool := uclient(t, append([]string{"-n", "10", "-m", "2"}, e.args...)...)
+		running.Go(func() {
+			out, _ := tool.CombinedOutput() // its words count, not its exit code
+			if ok := strings.Contains(string(out), "tot_send_msgs=20, tot_recv_msgs=20"); ok != e.passes {
+				t.Errorf("%s: everything got through: %v\n%s", name, ok, out)
+			}
+		})
+	}
 }
 
 const sharedSecret = "north"
@@ -98,16 +114,12 @@ func TestTURNAloneDoesCoturnsJob(t *testing.T) {
 	cert := filepath.Join(pair, "self-signed.pem")
 	tlsPort := fmt.Sprint(freePort(t))
 	r := startRelay(t, []string{"TURNOUT_TURN_SECRET=" + sharedSecret}, "--tls-listen", "127.0.0.1:"+tlsPort, "--tls-cert", cert, "--tls-key", cert)
-	for name, args := range map[string][]string{
-		"over UDP": {"-p", r.udp}, "over TLS": {"-t", "-S", "-p", tlsPort}, "over TCP on the port of TLS": {"-t", "-p", tlsPort},
-	} {
-		if out, ok := relays(t, append([]string{"-u", "ada", "-W", sharedSecret}, args...)...); !ok {
-			t.Errorf("%s: %s", name, out)
-		}
-	}
-	if out, ok := relays(t, "-u", "ada", "-W", "wrong", "-p", r.udp); ok {
-		t.Errorf("with a wrong secret: %s", out)
-	}
+	exchanges(t, map[string]exchange{
+		"over UDP":                    {[]string{"-u", "ada", "-W", sharedSecret, "-p", r.udp}, true},
+		"over TLS":                    {[]string{"-u", "ada", "-W", sharedSecret, "-t", "-S", "-p", tlsPort}, true},
+		"over TCP on the port of TLS": {[]string{"-u", "ada", "-W", sharedSecret, "-t", "-p", tlsPort}, true},
+		"with a wrong secret":         {[]string{"-u", "ada", "-W", "wrong", "-p", r.udp}, false},
+	})
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/metrics": "turnout_turn_allocations_created_total"} {
 		if status, body := r.get(path, ""); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %.300s", path, status, body)
@@ -237,19 +249,15 @@ func TestSIGHUPTakesOverTheSecretAndTheCertificate(t *testing.T) {
 	if serial() == before {
 		t.Error("the certificate is the old one")
 	}
-	if out, ok := relays(t, "-u", "ada", "-W", "new", "-p", r.udp); !ok {
-		t.Errorf("the new secret: %s", out)
-	}
-	if out, ok := relays(t, "-u", "ada", "-W", "old", "-p", r.udp); ok {
-		t.Errorf("the old secret: %s", out)
-	}
+	exchanges(t, map[string]exchange{
+		"the new secret": {[]string{"-u", "ada", "-W", "new", "-p", r.udp}, true},
+		"the old secret": {[]string{"-u", "ada", "-W", "old", "-p", r.udp}, false},
+	})
 	if err := os.Remove(secret); err != nil {
 		t.Fatal(err)
 	}
 	reload(1, "not reloaded")
-	if out, ok := relays(t, "-u", "ada", "-W", "new", "-p", r.udp); !ok {
-		t.Errorf("after a reload that failed: %s", out)
-	}
+	exchanges(t, map[string]exchange{"after a reload that failed": {[]string{"-u", "ada", "-W", "new", "-p", r.udp}, true}})
 }
 
 func TestWithoutTURNThereIsNoAPIForIt(t *testing.T) {

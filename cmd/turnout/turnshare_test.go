@@ -33,14 +33,11 @@ func TestADomainHasOnePortForEverything(t *testing.T) {
 	if text := log.String(); strings.Contains(text, "7882") || strings.Contains(text, "3478") {
 		t.Errorf("another port: %s", text)
 	}
+	all := map[string]exchange{}
 	for name, args := range map[string][]string{"over UDP": nil, "over TCP": {"-t"}, "over TLS": {"-t", "-S"}, "indications over UDP": {"-s"}} {
-		t.Run("TURN "+name, func(t *testing.T) {
-			t.Parallel() // the tool sleeps most of its time
-			if out, ok := relays(t, append([]string{"-u", "ada", "-W", sharedSecret, "-p", port}, args...)...); !ok {
-				t.Error(out)
-			}
-		})
+		all["TURN "+name] = exchange{append([]string{"-u", "ada", "-W", sharedSecret, "-p", port}, args...), true}
 	}
+	exchanges(t, all)
 	c, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)

@@ -74,6 +74,19 @@ func (c *Choice) Observe(now time.Time, source SourceID, bytes int) Ranking {
 	return c.ranking(now)
 }
 
+// For returns the layer to show to who wants the given one, see Ranking, as of the newest packet: of a screen on which nothing moves
+// nothing may come for long. It is 0 before the first.
+func (c *Choice) For(spatial uint8) SourceID {
+	var newest time.Time
+	for i := range c.count {
+		if l := &c.layers[i]; l.last.After(newest) {
+			newest = l.last
+		}
+	}
+	k := c.ranking(newest)
+	return k.For(spatial)
+}
+
 // Forget removes a layer that has ended.
 func (c *Choice) Forget(source SourceID) {
 	if i := c.find(source); i >= 0 {

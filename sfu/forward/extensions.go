@@ -58,6 +58,9 @@ func (e *Extensions) Orientation() []byte {
 	return e.orientation[:e.there&hasOrientation/hasOrientation]
 }
 
+// anyDelay is the playout delay that leaves all to the receiver: none at least, and at most the most that there is.
+func anyDelay() [3]byte { return [3]byte{0, 0x0f, 0xff} }
+
 // PlayoutDelay is three bytes: 12 bits each of minimum and maximum, in 10 ms. Empty for none.
 func (e *Extensions) PlayoutDelay() []byte {
 	return e.playoutDelay[:len(e.playoutDelay)*int(e.there&hasPlayoutDelay/hasPlayoutDelay)]

@@ -60,6 +60,7 @@ type Out struct {
 	Timestamp   uint32
 	Payload     []byte
 	Captured    report.NTP // see In
+	Begins      bool       // the first packet of a source: what was told of the times of the one before does not hold for it
 	Descriptor  []byte     // data of the header extension, nil for none
 	Extensions  Extensions
 }
@@ -95,6 +96,8 @@ type Rewriter struct {
 	marker  bool   // of that packet
 	ts      uint32 // highest timestamp sent
 	tsAt    time.Time
+
+	delayed bool // the receiver was told a playout delay, which stays until it is told another
 
 	counters codec.Counters // last ones sent; the picture id with 15 bits
 	frame    uint16         // highest frame number of a descriptor sent
@@ -193,7 +196,22 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 	}
 	s.empty = s.empty || len(in.Payload) == 0
 	r.advance(now, n, &s)
-	return s, s.live(in, scratch, s.timestamp-r.cur.first), Send
+	out := s.live(in, scratch, s.timestamp-r.cur.first)
+	out.Begins, r.cur.begun = !r.cur.begun, true
+	r.delay(&out.Extensions)
+	return s, out, Send
+}
+
+// delay has the playout delay of one source end with it. Receivers keep the last one that they were told; a source that wants
+// one says so with every key frame, and so with its first packet. All packets of the others say that there is none: who has lost
+// one is told by the next.
+func (r *Rewriter) delay(e *Extensions) {
+	switch c := r.cur; {
+	case e.there&hasPlayoutDelay != 0:
+		c.delays, r.delayed = true, true
+	case r.delayed && !c.delays:
+		e.playoutDelay, e.there = anyDelay(), e.there|hasPlayoutDelay
+	}
 }
 
 // advance takes note of a packet that is sent.

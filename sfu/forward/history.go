@@ -125,7 +125,7 @@ func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out 
 // History holds the newest packets of one outgoing stream by sequence number: those of the last second, and 512 at most. The
 // zero value is ready; memory is taken with the first packet, and more when a second has more packets.
 type History struct {
-	// RoundTrip to the receiver; 0 for unknown. Requests within it mean the same loss.
+	// RoundTrip to the receiver; 0 for unknown. Requests within two of them mean the same loss.
 	RoundTrip time.Duration
 
 	entries []Sent // a power of two of them
@@ -206,8 +206,9 @@ func (h *History) Resend(now time.Time, seq uint16) (Sent, Refusal) {
 	return *e, Granted
 }
 
-// pause is how many milliseconds must have passed since e was sent. The first request may come a little earlier than the
-// average round trip: half of one must do.
+// pause is how many milliseconds must have passed since e was sent. A repetition may have been sent when what it asks for was
+// already on its way, so two round trips must pass. The first request may come a little earlier than the average round trip:
+// half of one must do.
 func (h *History) pause(e *Sent) uint32 {
 	d := h.RoundTrip
 	if d == 0 {
@@ -215,6 +216,8 @@ func (h *History) pause(e *Sent) uint32 {
 	}
 	if e.resends == 0 {
 		d /= 2
+	} else {
+		d *= 2
 	}
 	return uint32(min(d, maxPause).Milliseconds())
 }

@@ -196,7 +196,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 	now := start
 	for i, want := range []Refusal{TooSoon, Granted, TooSoon, Granted, TooSoon, Granted, TooSoon, TooOften} {
 		if i%2 == 1 {
-			now = now.Add(defaultRTT)
+			now = now.Add(2 * defaultRTT)
 		}
 		if want == TooSoon && i == 6 {
 			want = TooOften
@@ -411,10 +411,10 @@ func TestNothingIsSentAgainToWhoWaitsForAKeyFrame(t *testing.T) {
 	}
 }
 
-func TestRequestsWithinARoundTripMeanTheSameLoss(t *testing.T) {
+func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 	for trip, c := range map[time.Duration]struct{ first, again time.Duration }{
-		0:                      {35 * time.Millisecond, 70 * time.Millisecond},
-		20 * time.Millisecond:  {10 * time.Millisecond, 20 * time.Millisecond},
+		0:                      {35 * time.Millisecond, 100 * time.Millisecond},
+		20 * time.Millisecond:  {10 * time.Millisecond, 40 * time.Millisecond},
 		500 * time.Millisecond: {100 * time.Millisecond, 100 * time.Millisecond},
 	} {
 		h := History{RoundTrip: trip}

@@ -11,6 +11,8 @@ type stream struct {
 	numbers   ranges
 	tsDelta   uint32
 	first     uint32       // timestamp it began with, as sent
+	begun     bool         // a packet was sent
+	delays    bool         // the source has sent a playout delay
 	clock     report.Clock // of the newest packet
 	highest   uint8        // spatial layer seen
 	described bool         // frame numbers and templates have their shift

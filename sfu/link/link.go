@@ -68,6 +68,8 @@ type Host interface {
 	Share
 	// ICE is "lite" or "full", and why.
 	ICE() (mode, because string)
+	// Batching says what the UDP sockets can do at a time, and how many of them join datagrams for the kernel to cut (GSO).
+	Batching() (what string, gso int)
 	// Dropped adds what the host itself dropped, by reason, to all.
 	Dropped(all map[string]uint64)
 	// Close closes the sockets. It may be called twice. Peers must be closed before.

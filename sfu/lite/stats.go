@@ -58,6 +58,19 @@ func (s *Server) Stats() Stats {
 	return Stats{Transports: n, TCPConns: s.streams.len(), Dropped: dropped}
 }
 
+// Batching is what the UDP sockets can do at a time, one line with what is missing, and how many of them use GSO now.
+func (s *Server) Batching() (what string, gso int) {
+	for _, p := range s.all() {
+		if what == "" {
+			what = p.sock.Capabilities().String()
+		}
+		if p.sock.Stats().GSO {
+			gso++
+		}
+	}
+	return what, gso
+}
+
 // tally is what sockets dropped that are closed.
 type tally struct {
 	mu  sync.Mutex

@@ -14,8 +14,12 @@ import (
 )
 
 const (
-	headerSize        = 12 // RFC 3550 §5.1
+	headerSize = 12 // RFC 3550 §5.1
+
 	senderReportEvery = time.Second
+	// senderReportSoon is the pause before a report that cannot wait: the receiver would play the stream out of sync until then.
+	// It bounds what a slot costs whose source changes all the time.
+	senderReportSoon = 200 * time.Millisecond
 )
 
 // Sender is one slot's outgoing stream.
@@ -34,6 +38,8 @@ type Sender struct {
 	// Guarded by peer.out.mu.
 	sent       report.Sender
 	reportedAt time.Time
+	soon       bool // the times of the stream have changed since the last report
+	captured   bool // it is known when the newest packet was captured
 }
 
 func newSender(p *Peer, m *answer.Media) *Sender {
@@ -85,7 +91,14 @@ func (s *Sender) Send(o *forward.Out, via *link.Outlet) error {
 		return err
 	}
 	s.sent.Sent(via.Now, o.Captured, o.Timestamp, len(o.Payload))
-	if via.Now.Sub(s.reportedAt) >= senderReportEvery {
+	known := o.Captured != 0
+	s.soon = s.soon || o.Begins || known && !s.captured
+	s.captured = known
+	pause := senderReportEvery
+	if s.soon {
+		pause = senderReportSoon
+	}
+	if via.Now.Sub(s.reportedAt) >= pause {
 		s.reportedAt = via.Now
 		return s.senderReport(via)
 	}
@@ -149,6 +162,7 @@ func (s *Sender) senderReport(via *link.Outlet) error {
 	if !ok {
 		return nil
 	}
+	s.soon = false
 	b := rtcp.AppendSenderReport(via.Scratch[:0:link.MTU], s.ssrc, r)
 	b = rtcp.AppendCNAME(b, s.ssrc, s.peer.cname)
 	if q := s.peer.heard.reference.Swap(nil); q != nil {

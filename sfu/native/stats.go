@@ -11,6 +11,9 @@ type counters struct {
 	malformed   atomic.Uint64 // RTCP that cannot be read
 }
 
+// Batching is what the UDP sockets can do at a time.
+func (h *Host) Batching() (what string, gso int) { return h.server.Batching() }
+
 // Dropped adds what was dropped, by reason, to all.
 func (h *Host) Dropped(all map[string]uint64) {
 	all["beforeKeys"] += h.count.early.Load()

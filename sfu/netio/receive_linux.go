@@ -43,14 +43,15 @@ func newBatchReceiver(rc syscall.RawConn, in []message) *batchReceiver {
 	return r
 }
 
-// recvmmsg says false if there is nothing: the poller calls again when there is.
+// recvmmsg says false if there is nothing: the poller calls again when there is. Like sendmmsg it never waits, and the runtime is
+// not told of it.
 func (r *batchReceiver) recvmmsg(fd uintptr) bool {
 	for i := range r.hdrs {
 		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 		r.hdrs[i].hdr.SetControllen(groSpace)
 	}
 	for {
-		n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), uintptr(len(r.hdrs)), unix.MSG_DONTWAIT, 0, 0)
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), uintptr(len(r.hdrs)), unix.MSG_DONTWAIT, 0, 0)
 		if e == unix.EINTR {
 			continue
 		}

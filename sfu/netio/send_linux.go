@@ -84,15 +84,20 @@ func (s *Socket) newSender() sender {
 	return b
 }
 
+// atOnce is how many messages a system call takes at most. The runtime is not told of the call, see sendmmsg, so it must not last.
+const atOnce = 64
+
+// sendmmsg never waits. So the runtime is not told of it: at low rates that would wake its monitor thread every time, which costs
+// more than sending a packet.
 func sendmmsg(fd uintptr, hdrs *mmsghdr, n int) (int, unix.Errno) {
-	r, _, e := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(hdrs)), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
+	r, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(hdrs)), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
 	return int(r), e
 }
 
 func (b *batchSender) attempt(fd uintptr) {
 	b.sent, b.errno = 0, unix.EINTR
 	for b.errno == unix.EINTR {
-		b.sent, b.errno = b.sendmmsg(fd, &b.cur.hdrs[b.cur.next], len(b.cur.bursts)-b.cur.next)
+		b.sent, b.errno = b.sendmmsg(fd, &b.cur.hdrs[b.cur.next], min(len(b.cur.bursts)-b.cur.next, atOnce))
 	}
 }
 

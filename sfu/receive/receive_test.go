@@ -57,6 +57,48 @@ func TestAskingEnds(t *testing.T) {
 	}
 }
 
+func TestMoreThanCanBeMissingIsGivenUp(t *testing.T) {
+	var l Losses
+	const base = 1 << 16
+	l.Packet(start, base)
+	for n := uint64(base + 2); n <= base+2*maxPending; n += 2 {
+		l.Packet(start, n)
+	}
+	if got := len(l.Ask(start, nil)); got != maxPending || l.GaveUp() {
+		t.Fatalf("asked for %d", got)
+	}
+	l.Packet(start, base+2*maxPending+2)
+	if l.Pending() || !l.GaveUp() {
+		t.Error("one more is still asked for")
+	}
+}
+
+func TestWhatIsMissingForLongIsGivenUp(t *testing.T) {
+	l := Losses{RoundTrip: time.Minute}
+	l.Packet(start, 1<<16)
+	l.Packet(start, 1<<16+2)
+	if l.Ask(start, nil); !l.Pending() {
+		t.Fatal("nothing is missing")
+	}
+	if l.Ask(start.Add(maxAge-1), nil); l.GaveUp() {
+		t.Error("given up too early")
+	}
+	if got := l.Ask(start.Add(maxAge), nil); len(got) > 0 || l.Pending() || !l.GaveUp() {
+		t.Errorf("asked for %v, which would come too late", got)
+	}
+}
+
+func TestUnknownRoundTripIsTakenForAnAverageOne(t *testing.T) {
+	var l Losses
+	l.Packet(start, 1<<16)
+	l.Packet(start, 1<<16+2)
+	for i, want := range []int{1, 0, 1} {
+		if got := l.Ask(start.Add(time.Duration(i)*defaultRTT/2), nil); len(got) != want {
+			t.Errorf("after %d halves of it: asked for %v", i, got)
+		}
+	}
+}
+
 func TestAskingAgreesWithAModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 1))

@@ -1,7 +1,7 @@
 // Package report does the arithmetic of RTCP sender and receiver reports (RFC 3550 §6.4).
 //
 // Its nouns: a Clock relates the timestamps of one incoming stream to its sender's wall clock, and so to those of other streams
-// of the same sender. A Sender makes the reports of an outgoing stream, a Receiver those about an incoming one.
+// of the same sender. A Capture tells when its packets were captured. A Sender makes the reports of an outgoing stream, a Receiver those about an incoming one.
 //
 // It does no I/O, starts no goroutine and never reads the clock.
 package report

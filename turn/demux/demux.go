@@ -1,85 +1,23 @@
-// Package demux tells from the first bytes of a datagram or a stream for whom it is, so that STUN, TURN and media share
-// one UDP port (RFC 7983), and TURN and HTTP share one TCP port. It keeps nothing.
+// Package demux tells from the first bytes of a stream for whom it is, so that TLS, TURN, ICE and HTTP share one TCP port. It
+// keeps nothing. Whose a datagram is, sfu/demux says.
 package demux
 
 import "encoding/binary"
 
-// Kind is for whom bytes are.
+// Kind is for whom a stream is.
 type Kind uint8
 
 // Kinds.
 const (
-	Unknown Kind = iota // for nobody; drop it
-	ICE                 // a STUN message of an ICE agent: a connectivity check or an answer to one
-	TURN                // a STUN message to the TURN server, a STUN Binding without an ICE user, or ChannelData
-	DTLS
-	SRTP // SRTP or SRTCP
-	TLS  // streams only: a TLS handshake
-	HTTP // streams only: whatever is nothing of the others
+	Unknown Kind = iota // for nobody, or not known yet
+	ICE                 // ICE over TCP (RFC 6544)
+	TURN
+	TLS  // a TLS handshake
+	HTTP // whatever is nothing of the others
 )
 
-var names = [...]string{"unknown", "ice", "turn", "dtls", "srtp", "tls", "http"}
-
-func (k Kind) String() string { return names[k] }
-
-const (
-	stunHeader   = 20
-	magic        = 0x2112A442
-	attrUsername = 0x0006
-	attrPriority = 0x0024 // an ICE check has it (RFC 8445 §7.1.1)
-)
-
-// Datagram classifies a datagram by its first byte (RFC 7983 §7), and STUN by whom it speaks to.
-func Datagram(b []byte) Kind {
-	if len(b) < 4 {
-		return Unknown
-	}
-	switch first := b[0]; {
-	case first <= 3:
-		return message(b)
-	case first >= 20 && first <= 63:
-		return DTLS
-	case first >= 64 && first <= 127: // RFC 5766, which most clients follow, has channels up to 0x7FFF; RFC 8656 up to 0x4FFF
-		return TURN
-	case first >= 128 && first <= 191:
-		return SRTP
-	}
-	return Unknown
-}
-
-// message classifies STUN. Only Binding is spoken by ICE. A Binding request that names a user is a connectivity check; an
-// answer to a Binding request answers one of ours. What TURN clients send is never an answer.
-func message(b []byte) Kind {
-	if len(b) < stunHeader || binary.BigEndian.Uint32(b[4:]) != magic ||
-		int(binary.BigEndian.Uint16(b[2:])) != len(b)-stunHeader {
-		return Unknown
-	}
-	kind := binary.BigEndian.Uint16(b)
-	const (
-		binding = 0x0001
-		class   = 0x0110
-	)
-	switch {
-	case kind&^class != binding:
-		return TURN
-	case kind == binding && !has(b, attrUsername, attrPriority):
-		return TURN
-	}
-	return ICE
-}
-
-func has(b []byte, kinds ...uint16) bool {
-	for rest := b[stunHeader:]; len(rest) >= 4; {
-		for _, k := range kinds {
-			if binary.BigEndian.Uint16(rest) == k {
-				return true
-			}
-		}
-		n := int(binary.BigEndian.Uint16(rest[2:]))
-		rest = rest[min(4+(n+3)&^3, len(rest)):]
-	}
-	return false
-}
+// magic is the cookie of STUN (RFC 8489 §5).
+const magic = 0x2112A442
 
 // StreamBytes are how many bytes Stream needs at most to decide.
 const StreamBytes = 10

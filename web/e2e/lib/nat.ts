@@ -25,13 +25,18 @@ const run = (line: string): void => void execFileSync('/bin/sh', ['-ec', line], 
 
 export class Internet {
   readonly #hosts: string[] = [];
+  #open = false;
 
-  constructor() {
+  /** Makes the bridge, on which a server can listen. It is not made before, so that a file whose tests are filtered out leaves none behind. */
+  open(): void {
+    if (this.#open) return;
+    this.#open = true;
     run(`ip link add wan type bridge; ip addr add ${wan}/24 dev wan; ip link set wan up`);
   }
 
   /** Adds a client behind a NAT and returns the name of its namespace. */
   add(nat: NAT): string {
+    this.open();
     const n = this.#hosts.length + 1;
     const [box, client] = [`nat${n}`, `client${n}`];
     this.#hosts.push(client);
@@ -71,6 +76,8 @@ export class Internet {
 
   remove(): void {
     for (let n = this.#hosts.length; n > 0; n--) run(`ip netns del client${n}; ip netns del nat${n}`);
-    run('ip link del wan');
+    this.#hosts.length = 0;
+    if (this.#open) run('ip link del wan');
+    this.#open = false;
   }
 }

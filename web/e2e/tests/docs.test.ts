@@ -11,7 +11,10 @@ const internet = new Internet();
 const server = new Server({ host: wan });
 const open: { close(): Promise<void> }[] = [];
 
-beforeAll(() => server.start());
+beforeAll(() => {
+  internet.open();
+  return server.start();
+});
 afterAll(async () => {
   expect(await server.stop()).toBe(0);
   internet.remove();

@@ -42,6 +42,7 @@ test.each(['lite', 'full'])('Chromium and Firefox meet on a server with rtc.ice 
 
 test('people behind NATs reach a server behind a NAT', async () => {
   const internet = new Internet();
+  internet.open();
   try {
     await start(new Server({ host: wan })); // the STUN server of all
     const site = internet.add('cone');

@@ -9,7 +9,10 @@ const internet = new Internet();
 const server = new Server({ host: wan });
 const open: Participant[] = [];
 
-beforeAll(() => server.start());
+beforeAll(() => {
+  internet.open();
+  return server.start();
+});
 afterAll(async () => {
   expect(await server.stop()).toBe(0);
   internet.remove();

@@ -10,6 +10,8 @@ const internet = new Internet();
 const domain = new Domain('meet.test', wan);
 const open: Participant[] = [];
 
+beforeAll(() => internet.open());
+
 /** Runs the tests of a block with a server of their own. */
 function serving(...flags: string[]): Server {
   const server = new Server({ domain, flags });
