@@ -142,8 +142,8 @@ func readEpoch(d *bbolt.Bucket) (uint64, error) {
 func (s *Store) Load(name store.Doc) (state store.State, err error) {
 	key := docKey(name)
 	err = s.view(string(key), func(tx *bbolt.Tx) error {
-		state, err = loadState(tx, key)
-		return err
+		state = loadState(tx, key)
+		return nil
 	})
 	return state, err
 }
@@ -163,19 +163,21 @@ func (s *Store) view(doc string, f func(*bbolt.Tx) error) error {
 	return classify(errors.Join(put(tx, doc, batch), f(tx), tx.Rollback()))
 }
 
-func loadState(tx *bbolt.Tx, key []byte) (state store.State, err error) {
+func loadState(tx *bbolt.Tx, key []byte) (state store.State) {
 	d := tx.Bucket(bucketDocs()).Bucket(key)
 	if d == nil {
-		return state, nil
+		return state
 	}
-	if state.Epoch, err = readEpoch(d); err != nil {
+	epoch, err := readEpoch(d)
+	state.Epoch = epoch
+	if err != nil {
 		state.Damaged = append(state.Damaged, store.Damage{Err: err})
 	}
 	if d.Get(keyLost()) != nil {
 		state.Damaged = append(state.Damaged, store.Damage{Err: fmt.Errorf("%w: a part of the journal, in which updates of this document may have been", log.ErrDamaged)})
 	}
 	loadRecords(d, &state)
-	return state, nil
+	return state
 }
 
 func loadRecords(d *bbolt.Bucket, state *store.State) {
