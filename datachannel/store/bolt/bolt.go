@@ -11,7 +11,6 @@
 package bolt
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -142,8 +141,8 @@ func readEpoch(d *bbolt.Bucket) (uint64, error) {
 func (s *Store) Load(name store.Doc) (state store.State, err error) {
 	key := docKey(name)
 	err = s.view(string(key), func(tx *bbolt.Tx) error {
-		state, err = loadState(tx, key)
-		return err
+		state = loadState(tx, key)
+		return nil
 	})
 	return state, err
 }
@@ -163,19 +162,21 @@ func (s *Store) view(doc string, f func(*bbolt.Tx) error) error {
 	return classify(errors.Join(put(tx, doc, batch), f(tx), tx.Rollback()))
 }
 
-func loadState(tx *bbolt.Tx, key []byte) (state store.State, err error) {
+func loadState(tx *bbolt.Tx, key []byte) (state store.State) {
 	d := tx.Bucket(bucketDocs()).Bucket(key)
 	if d == nil {
-		return state, nil
+		return state
 	}
-	if state.Epoch, err = readEpoch(d); err != nil {
+	epoch, err := readEpoch(d)
+	state.Epoch = epoch
+	if err != nil {
 		state.Damaged = append(state.Damaged, store.Damage{Err: err})
 	}
 	if d.Get(keyLost()) != nil {
 		state.Damaged = append(state.Damaged, store.Damage{Err: fmt.Errorf("%w: a part of the journal, in which updates of this document may have been", log.ErrDamaged)})
 	}
 	loadRecords(d, &state)
-	return state, nil
+	return state
 }
 
 func loadRecords(d *bbolt.Bucket, state *store.State) {
@@ -201,73 +202,6 @@ func loadRecords(d *bbolt.Bucket, state *store.State) {
 		}
 		state.Records = append(state.Records, r)
 	}
-}
-
-// Compact implements store.Store.
-func (s *Store) Compact(name store.Doc, snapshot log.Record, limit int) (more bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.update(func(tx *bbolt.Tx) error {
-		d := tx.Bucket(bucketDocs()).Bucket(docKey(name))
-		if d == nil {
-			return nil
-		}
-		if err := d.Delete(keyLost()); err != nil {
-			return err
-		}
-		if err := putSnapshot(d, log.Append(nil, snapshot)); err != nil {
-			return err
-		}
-		more, err = removeRecords(d, snapshot.Seq, limit)
-		return err
-	})
-	return more, err
-}
-
-// putSnapshot puts a damaged snapshot aside. The next slice of the same compaction finds its snapshot there, and does not
-// write it again.
-func putSnapshot(d *bbolt.Bucket, snapshot []byte) error {
-	old := d.Get(keySnapshot())
-	if bytes.Equal(old, snapshot) {
-		return nil
-	}
-	if _, err := log.Decode(old); old != nil && err != nil {
-		aside, err := d.CreateBucketIfNotExists(bucketAside())
-		if err != nil {
-			return err
-		}
-		if err := aside.Put(seqKey(0), bytes.Clone(old)); err != nil {
-			return err
-		}
-	}
-	return d.Put(keySnapshot(), snapshot)
-}
-
-func removeRecords(d *bbolt.Bucket, upTo uint64, limit int) (more bool, err error) {
-	records := d.Bucket(bucketRecords())
-	if records == nil {
-		return false, nil
-	}
-	aside, err := d.CreateBucketIfNotExists(bucketAside())
-	if err != nil {
-		return false, err
-	}
-	c := records.Cursor()
-	for k, v := c.First(); k != nil && binary.BigEndian.Uint64(k) <= upTo; k, v = c.First() {
-		if limit == 0 {
-			return true, nil
-		}
-		limit--
-		if _, err := log.Decode(v); err != nil {
-			if err := aside.Put(append([]byte(nil), k...), append([]byte(nil), v...)); err != nil {
-				return false, err
-			}
-		}
-		if err := records.Delete(append([]byte(nil), k...)); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
 }
 
 // Docs implements store.Store.
