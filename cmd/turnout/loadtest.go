@@ -31,6 +31,8 @@ type loadCommand struct {
 	Messages     float64 `default:"0" placeholder:"N" help:"Messages that each publisher sends to its room a second."`
 	MessageBytes int     `default:"100" placeholder:"BYTES" help:"Size of a message."`
 
+	RelayOnly bool `help:"Send and receive media through the TURN server only."`
+
 	Joins    float64       `default:"20" placeholder:"N" help:"Participants that begin to join a second."`
 	Duration time.Duration `default:"30s" help:"Time that is measured, from when all have joined."`
 	Timeout  time.Duration `default:"15s" help:"Time that joining may take, up to the first packet."`
@@ -49,7 +51,7 @@ func (c *loadCommand) Run(p *process) error {
 	plan := load.Plan{
 		Server: c.URL, Rooms: c.Rooms, Publishers: c.Publishers, Subscribers: c.Subscribers,
 		Audio: c.Audio, Video: c.Video, Simulcast: c.Simulcast, Bitrate: c.Bitrate, FrameRate: c.FrameRate, KeyEvery: keyFrames,
-		Messages: c.Messages, MessageBytes: c.MessageBytes, Joins: c.Joins, Duration: c.Duration, Timeout: c.Timeout,
+		Messages: c.Messages, MessageBytes: c.MessageBytes, RelayOnly: c.RelayOnly, Joins: c.Joins, Duration: c.Duration, Timeout: c.Timeout,
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

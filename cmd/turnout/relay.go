@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/turnout-rtc/turnout/cmd/turnout/handover"
 	"github.com/turnout-rtc/turnout/cmd/turnout/metrics"
 	"github.com/turnout-rtc/turnout/cmd/turnout/turnapi"
 	"github.com/turnout-rtc/turnout/signaling/auth"
@@ -42,10 +43,17 @@ func (s *server) openTURN(media []netip.AddrPort, udpFlag, tcpFlag string) (err 
 		return nil
 	}
 	options := s.turnShares()
+	if s.media != nil {
+		s.handover = handover.New(s.media.AdoptTCP)
+		options = append(options, turn.WithHandover(s.handover.Take)) // used with turn.relay.mode self
+	}
 	if s.https != nil {
 		options = append(options, turn.WithCertificates(s.https.handshake))
 	}
 	s.turn, err = turn.New(s.advertised(s.cfg.TURN), media, s.log.With("plane", "turn"), options...)
+	if err == nil && s.handover != nil {
+		s.handover.Deliver(s.turn.Deliver)
+	}
 	if err == nil && s.sharesMedia() {
 		err = s.media.Foreign(s.turn.AdoptPacketConn)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/turnout-rtc/turnout/cmd/turnout/handover"
 	"github.com/turnout-rtc/turnout/cmd/turnout/metrics"
 	"github.com/turnout-rtc/turnout/cmd/turnout/site"
 	"github.com/turnout-rtc/turnout/sfu"
@@ -17,16 +18,17 @@ import (
 
 // server is a running turnout. Set by open, never changed.
 type server struct {
-	cfg    Config
-	log    *slog.Logger
-	media  *sfu.Engine
-	turn   *turn.Server      // nil when it is turned off
-	docs   *documents        // nil when none are kept
-	rooms  *signaling.Server // nil in turnout turn, and so is media
-	mux    *http.ServeMux
-	http   []*endpoint // the plain one first
-	https  *secured    // nil without a certificate
-	failed chan error  // of the HTTP server; room for one
+	cfg      Config
+	log      *slog.Logger
+	media    *sfu.Engine
+	turn     *turn.Server      // nil when it is turned off
+	handover *handover.Carrier // from TURN to media, nil without both
+	docs     *documents        // nil when none are kept
+	rooms    *signaling.Server // nil in turnout turn, and so is media
+	mux      *http.ServeMux
+	http     []*endpoint // the plain one first
+	https    *secured    // nil without a certificate
+	failed   chan error  // of the HTTP server; room for one
 
 	draining atomic.Bool
 }
@@ -135,6 +137,9 @@ func (s *server) close() {
 	if s.turn != nil {
 		s.logError("closing TURN", s.turn.Close())
 	}
+	if s.handover != nil {
+		s.handover.Close()
+	}
 	if s.media != nil {
 		s.logError("closing media", s.media.Close())
 	}
@@ -165,6 +170,9 @@ func (s *server) counters() metrics.Snapshot {
 	}
 	if s.turn != nil {
 		now.TURN = s.turn.Stats()
+	}
+	if s.handover != nil {
+		now.Handover = s.handover.Stats()
 	}
 	return now
 }

@@ -72,6 +72,8 @@ func values() []value {
 		{"turnout_turn_relay_ports_free", "Relay ports that are free now.", gauge, func(s Snapshot) float64 { return float64(s.TURN.RelayPortsFree) }},
 		{"turnout_turn_auth_failures_total", "TURN requests with a wrong or old credential.", counter, func(s Snapshot) float64 { return float64(s.TURN.AuthFailed) }},
 
+		{"turnout_turn_handover_clients", "Clients whose data is handed to the SFU in memory now (turn.relay.mode self).", gauge, func(s Snapshot) float64 { return float64(s.Handover.Clients) }},
+		{"turnout_turn_handover_dropped_total", "Datagrams of such clients that did not reach the SFU: it was slow, or wants no more clients.", counter, func(s Snapshot) float64 { return float64(s.Handover.Dropped) }},
 		{"turnout_tls_undecided_connections", "Connections to the port of HTTPS now of which it is not known what they speak.", gauge, func(s Snapshot) float64 { return float64(s.Front.Undecided) }},
 		{"turnout_tls_certificate_expiry_timestamp_seconds", "When the certificate of HTTPS and TURN over TLS expires; 0 without one.", gauge, func(s Snapshot) float64 { return float64(s.CertNotAfter) }},
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/turnout-rtc/turnout/cmd/turnout/front"
+	"github.com/turnout-rtc/turnout/cmd/turnout/handover"
 	"github.com/turnout-rtc/turnout/datachannel/store"
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling"
@@ -26,6 +27,7 @@ type Snapshot struct {
 	Media        sfu.Stats
 	Signaling    signaling.Stats
 	TURN         turn.Stats
+	Handover     handover.Stats
 	Store        store.Stats
 	Front        front.Stats
 	CertNotAfter int64 // of the certificate of HTTPS, Unix seconds; 0 without one

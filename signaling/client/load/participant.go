@@ -43,7 +43,7 @@ func (p *participant) join(ctx context.Context, publishing context.Context) erro
 	p.began, p.opened, p.arrived = time.Now(), make(chan struct{}), make(chan struct{})
 	limited, cancel := context.WithTimeout(ctx, p.plan.Timeout)
 	defer cancel()
-	room, err := client.Join(limited, p.plan.Server, p.token, client.Options{OnEvent: func(e client.Event) { p.event(publishing, e) }, Program: protocol.Client{Name: "turnout-load"}})
+	room, err := client.Join(limited, p.plan.Server, p.token, client.Options{OnEvent: func(e client.Event) { p.event(publishing, e) }, RelayOnly: p.plan.RelayOnly, Program: protocol.Client{Name: "turnout-load"}})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type Plan struct {
 	Messages     float64 // that each publisher sends to its room a second, reliably
 	MessageBytes int
 
+	RelayOnly bool // media goes through TURN
+
 	Joins    float64       // participants that begin to join a second, over all rooms
 	Duration time.Duration // from when the last has joined
 	Timeout  time.Duration // of joining, up to the first packet
