@@ -61,13 +61,17 @@ func New(cfg Config, log *slog.Logger, options ...Option) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	batching, _ := host.Batching()
-	log.Info("media sockets are open", "batching", batching)
 	return &Engine{
 		config: cfg, host: host, log: log, routers: make(map[*Router]struct{}),
 		lanes:   newLanes(min(runtime.GOMAXPROCS(0), maxLanes), cfg.LaneQueue, func() *link.Outlet { return new(link.Outlet) }),
 		batches: make(chan *batch, spareBatches),
 	}, nil
+}
+
+// Batching says what the sockets can do at once, as far as the kernel has it: "GRO+GSO+batch+reuseport".
+func (e *Engine) Batching() string {
+	batching, _ := e.host.Batching()
+	return batching
 }
 
 // Advertised lists the addresses that answers contain as candidates, in order of preference, each with its protocol.

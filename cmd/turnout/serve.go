@@ -32,7 +32,7 @@ func (c *serveCommand) Run(p *process) error {
 			return again.Serve.prepare(log)
 		},
 		announce: func(s *server) error {
-			log.Info("serving", "version", version(), "listen", s.http[0].addr.String(), "media", mediaList(s), "turn", turnList(s))
+			log.Info("serving", "version", version(), "listen", s.http[0].addr.String(), "media", mediaList(s), "batching", s.media.Batching(), "turn", turnList(s))
 			mode, because := s.media.ICE()
 			log.Info("ICE", "mode", mode, "because", because)
 			s.announceSecure()

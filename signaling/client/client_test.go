@@ -194,6 +194,7 @@ func hear(t *testing.T, track *client.Track, count int) {
 }
 
 func TestTwoParticipantsHearAndSeeEachOther(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ada, bob := s.join("ada"), s.join("bob")
 	if got := await[client.ParticipantJoined](ada, nil).Participant.Identity; got != "bob" {
@@ -444,6 +445,7 @@ func TestARequestUnderWayAtTheCutIsAnsweredOnce(t *testing.T) {
 }
 
 func TestMediaGoesOnThroughARestartAndANewTransport(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ada, bob := s.join("ada"), s.join("bob")
 	voice := ada.speak(webrtc.MimeTypeOpus, protocol.Microphone)
@@ -471,6 +473,7 @@ func TestMediaGoesOnThroughARestartAndANewTransport(t *testing.T) {
 }
 
 func TestMediaAndDataOverTURNAlone(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ada := s.join("ada")
 	bob := s.join("bob", func(o *client.Options) { o.RelayOnly = true })

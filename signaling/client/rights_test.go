@@ -14,6 +14,7 @@ import (
 )
 
 func TestWhoUnsubscribesReceivesNothingUntilItSubscribesAgain(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ada, bob := s.join("ada"), s.join("bob")
 	pub := ada.speak(webrtc.MimeTypeVP8, protocol.Camera)

@@ -186,6 +186,7 @@ func (c *caller) reads(track *webrtc.TrackRemote, count int) {
 }
 
 func TestAWHIPClientIsSeenAndHeard(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	bob := s.join("bob")
 	obs := s.caller(token(t, "obs"))
@@ -234,6 +235,7 @@ func TestAWHIPClientThatClosesItsConnectionHasLeft(t *testing.T) {
 }
 
 func TestAWHIPClientRestartsICE(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	bob := s.join("bob")
 	obs := s.caller(token(t, "obs"))
@@ -275,6 +277,7 @@ func TestAWHIPClientRestartsICE(t *testing.T) {
 }
 
 func TestAWHEPClientPlaysOneParticipant(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ada, eve := s.join("ada"), s.join("eve")
 	eve.speak(webrtc.MimeTypeVP8, protocol.Camera)
@@ -306,6 +309,7 @@ func TestAWHEPClientPlaysOneParticipant(t *testing.T) {
 }
 
 func TestAWHEPClientPlaysAWHIPClient(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	obs := s.caller(token(t, "obs"))
 	obs.send(webrtc.MimeTypeOpus)
@@ -318,6 +322,7 @@ func TestAWHEPClientPlaysAWHIPClient(t *testing.T) {
 }
 
 func TestWhoIsConnectedMayTakeItsTime(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, func(c *signaling.Config) { c.WHIP.ConnectTimeout = 2 * time.Second })
 	bob := s.join("bob")
 	obs := s.caller(token(t, "obs"))
