@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,4 +163,37 @@ func TestAFormIsMadeOnce(t *testing.T) {
 	if a, b, c := s.Form("a", form), s.Form("a", form), s.Form("b", form); made != 2 || a[0] != 1 || b[0] != 1 || c[0] != 2 {
 		t.Error(made, a, b, c)
 	}
+}
+
+func TestWhatVisitsSendIsDoneAtOnceWhenIdleAndGatheredWhenBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, Config{})
+		h := s.hub()
+		var changes, pauses atomic.Int32
+		h.Visit().OpenDoc("a", "notes", everything, []byte{0}, func(e DocEvent) {
+			switch e.(type) {
+			case DocChange:
+				changes.Add(1)
+			case DocPause:
+				pauses.Add(1)
+			}
+		})
+		writer := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(DocEvent) {})
+		want := func(wantChanges, wantPauses int32) {
+			t.Helper()
+			synctest.Wait()
+			if changes.Load() != wantChanges || pauses.Load() != wantPauses {
+				t.Errorf("%d changes and %d pauses, want %d and %d", changes.Load(), pauses.Load(), wantChanges, wantPauses)
+			}
+		}
+		time.Sleep(time.Second)
+		writer.Update(1, insertion(2, 0, "x"))
+		want(1, 1)
+		for clock := range uint64(5) {
+			writer.Update(1, insertion(2, clock+1, "x"))
+		}
+		want(1, 1)
+		time.Sleep(defaults().Gather)
+		want(6, 2)
+	})
 }
