@@ -43,10 +43,11 @@ type client struct {
 
 	received received
 
-	mu  sync.Mutex
-	out *srtp.Context // guarded by mu; nil until DTLS is finished
-	in  *srtp.Context // likewise; for RTCP, and for RTP that is sampled
-	on  func()        // guarded by mu: a key frame is asked for
+	mu     sync.Mutex
+	sealed [][]byte      // guarded by mu; used again
+	out    *srtp.Context // guarded by mu; nil until DTLS is finished
+	in     *srtp.Context // likewise; for RTCP, and for RTP that is sampled
+	on     func()        // guarded by mu: a key frame is asked for
 }
 
 type credentials struct{ ufrag, password string }
@@ -129,16 +130,20 @@ func (c *client) close() {
 	c.running.Wait()
 }
 
-// send encrypts and sends RTP packets.
+// send encrypts RTP packets and sends them in a row.
 func (c *client) send(packets [][]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var scratch [2048]byte
-	for _, p := range packets {
-		b, err := c.out.EncryptRTP(scratch[:0], p, nil)
-		if err != nil {
+	for len(c.sealed) < len(packets) {
+		c.sealed = append(c.sealed, make([]byte, 0, 2048))
+	}
+	for i, p := range packets {
+		var err error
+		if c.sealed[i], err = c.out.EncryptRTP(c.sealed[i][:0], p, nil); err != nil {
 			return err
 		}
+	}
+	for _, b := range c.sealed[:len(packets)] {
 		if _, err := c.conn.WriteToUDPAddrPort(b, c.control.server); err != nil {
 			return err
 		}
