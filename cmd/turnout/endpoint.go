@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/turnout-rtc/turnout/cmd/turnout/calm"
 	"github.com/turnout-rtc/turnout/cmd/turnout/front"
 )
 
@@ -23,7 +24,7 @@ func (s *server) endpoint(addr, flag string, h http.Handler) error {
 	if err != nil {
 		return explain(err, flag, flag)
 	}
-	s.serve(listener, h)
+	s.serve(calm.Listener(listener), h)
 	return nil
 }
 

@@ -5,7 +5,8 @@
 //
 // Then the clients are members of a room with data channels, and one of them sends 100 messages of 100 bytes a second to all others.
 // It prints the CPU time of the server for each update delivered to a client, its memory, and how long acknowledgements take.
-// The load is made in this process, so the machine should have nothing else to do; compare figures of one run only.
+// Each server has one processor and this process, which makes the load, another. The machine should have nothing else to do; compare figures of
+// one run only.
 package main
 
 import (

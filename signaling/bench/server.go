@@ -41,7 +41,7 @@ func startTurnout(binary string) (*server, error) {
 		return nil, err
 	}
 	const free = "127.0.0.1:0"
-	cmd := exec.Command(binary, "dev", "--data", data, "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--no-turn-enabled") //nolint:gosec // the one that is to be measured
+	cmd := exec.Command(binary, "dev", "--data", data, "--listen", free, "--rtc-udp", free, "--rtc-tcp", free, "--no-turn-enabled", "--log-level", "warn") //nolint:gosec // the one that is to be measured
 	cmd.Env = append(os.Environ(), "TURNOUT_SIGNALING_KEYS="+keyName+"="+keySecret)
 	base, err := started(cmd, regexp.MustCompile(`Room +http://(.*)/r/lobby`))
 	return &server{cmd: cmd, data: data, base: base, token: token, url: func(w wire) string {
@@ -74,7 +74,7 @@ func started(cmd *exec.Cmd, where *regexp.Regexp) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := alone(cmd); err != nil {
 		return "", err
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
