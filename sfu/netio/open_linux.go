@@ -42,6 +42,7 @@ func (s *Socket) setUp() error {
 	}
 	s.in = newMessages(receiveBatch, size)
 	s.rx = newBatchReceiver(rc, s.in)
+	s.rc, s.singles = rc, make(chan *single, spareSingles)
 	return nil
 }
 

@@ -2,7 +2,10 @@
 
 package netio
 
-import "syscall"
+import (
+	"net/netip"
+	"syscall"
+)
 
 const hasReusePort = false
 
@@ -16,5 +19,10 @@ func (s *Socket) setUp() error {
 }
 
 func (s *Socket) newSender() sender { return portableSender{s} }
+
+// single is for what other systems cannot do.
+type single struct{}
+
+func (s *Socket) writeNow([]byte, netip.AddrPort) bool { return false }
 
 func (s *Socket) kernelDrops() uint64 { return 0 }

@@ -8,19 +8,22 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // Socket is one UDP socket. Read is for one goroutine; everything else may be called from any.
 type Socket struct {
 	// Set at construction, never changed.
-	conn  *net.UDPConn
-	addr  netip.AddrPort
-	cfg   Config
-	caps  Capabilities
-	rx    receiver
-	count *counters
-	waits sync.Mutex // held by whoever sets the write deadline and waits on it
+	conn    *net.UDPConn
+	addr    netip.AddrPort
+	cfg     Config
+	caps    Capabilities
+	rx      receiver
+	count   *counters
+	rc      syscall.RawConn // for datagrams that are sent at once; nil where they are not
+	singles chan *single    // what such datagrams need, used again
+	waits   sync.Mutex      // held by whoever sets the write deadline and waits on it
 
 	// Owned by the reader.
 	in        []message
@@ -147,6 +150,9 @@ func (s *Socket) Capabilities() Capabilities { return s.caps }
 // WriteTo sends one datagram at once, for those that come one at a time (STUN, DTLS). It may be called from any goroutine
 // and waits about WriteWait at most.
 func (s *Socket) WriteTo(b []byte, to netip.AddrPort) error {
+	if s.writeNow(b, to) {
+		return nil
+	}
 	s.waits.Lock()
 	defer s.waits.Unlock()
 	d := s.newDeadline()
