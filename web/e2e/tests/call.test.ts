@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type BrowserOptions, openChromium, openFirefox } from '../lib/browser.js';
+import { type BrowserOptions, openChromium } from '../lib/browser.js';
 import { Participant } from '../lib/participant.js';
-import { path, relayOnly } from '../lib/rtc.js';
+import { path } from '../lib/rtc.js';
 import { expired, Proxy, Server, pause } from '../lib/server.js';
 
 const server = new Server();
@@ -96,34 +96,6 @@ describe('a call of three in Chromium', () => {
     await ada.reads('chat-message', 'only watching');
   });
 });
-
-test('Firefox is one of three', async () => {
-  newRoom();
-  const ada = await person('Ada', red);
-  const bob = await person('Bob', green);
-  const eve = await person('Eve', blue, openFirefox);
-  for (const p of [eve, ada, bob]) await p.join(server.url, room);
-  await allMeet([
-    { who: ada, options: red },
-    { who: bob, options: green },
-    { who: eve, options: blue },
-  ]);
-});
-
-for (const transport of ['udp', 'tcp'] as const) {
-  test(`a call relayed by TURN over ${transport}`, async () => {
-    newRoom();
-    const ada = await person('Ada', { ...red, init: relayOnly(transport) });
-    const bob = await person('Bob', { ...green, init: relayOnly(transport) });
-    await ada.join(server.url, room);
-    await bob.join(server.url, room);
-    await allMeet([
-      { who: ada, options: red },
-      { who: bob, options: green },
-    ]);
-    for (const p of [ada, bob]) expect(await path(p.page)).toMatchObject({ type: 'relay', relayProtocol: transport });
-  });
-}
 
 interface Watch {
   left: number;

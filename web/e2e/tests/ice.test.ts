@@ -32,8 +32,9 @@ async function meet(url: string, ada: Participant, bob: Participant): Promise<vo
   await bob.hears('Ada', 440);
 }
 
-test.each(['lite', 'full'])('Chromium and Firefox meet on a server with rtc.ice %s', async (ice) => {
-  const server = await start(new Server({ flags: ['--rtc-ice', ice] }));
+// All other tests have rtc.ice lite.
+test('Chromium and Firefox meet on a server with rtc.ice full', async () => {
+  const server = await start(new Server({ flags: ['--rtc-ice', 'full'] }));
   const ada = new Participant(await openChromium(red), 'Ada');
   const bob = new Participant(await openFirefox(green), 'Bob');
   await meet(server.url, ada, bob);
