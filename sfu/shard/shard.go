@@ -22,7 +22,7 @@ type Job interface {
 
 // Task is work that is looked after until it is done. It belongs to who is in the shard.
 type Task interface {
-	// Poll does what is due and says when to look again, or that it is done.
+	// Poll does what is due and says when to look again, or that it is done. It may be called earlier than it asked for.
 	Poll(now time.Time) (next time.Time, more bool)
 }
 

@@ -117,12 +117,17 @@ type ticker struct {
 	every time.Duration
 	n     int
 	at    []time.Time
+	due   time.Time
 }
 
+// Poll counts when it is due. It may be asked earlier: when another task is due, or has just been added.
 func (k *ticker) Poll(now time.Time) (time.Time, bool) {
-	k.at = append(k.at, now)
-	k.n--
-	return now.Add(k.every), k.n > 0
+	if !now.Before(k.due) {
+		k.at = append(k.at, now)
+		k.n--
+		k.due = now.Add(k.every)
+	}
+	return k.due, k.n > 0
 }
 
 func TestTasksArePolledInTimeUntilTheyAreDone(t *testing.T) {
@@ -134,7 +139,7 @@ func TestTasksArePolledInTimeUntilTheyAreDone(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		s.Do(func() {
-			if fast.n != 0 || slow.n > 0 || fast.at[4].Sub(began) < 20*time.Millisecond || len(s.tasks) != 0 {
+			if len(fast.at) != 5 || len(slow.at) != 2 || len(s.tasks) != 0 || fast.at[4].Sub(began) != 20*time.Millisecond || slow.at[1].Sub(began) != 20*time.Millisecond {
 				t.Errorf("fast %v, slow %v since %v", fast.at, slow.at, began)
 			}
 		})
