@@ -1,8 +1,5 @@
 package packet
 
-// Newer says whether the sequence number a comes after b, modulo 2^16 (RFC 1982).
-func Newer(a, b uint16) bool { return a != b && a-b < 1<<15 }
-
 // unwrapStart leaves room below the first number for packets that were sent before it and arrive after it.
 const unwrapStart = 1 << 16
 
