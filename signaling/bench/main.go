@@ -41,14 +41,15 @@ func main() {
 	flag.IntVar(&l.clients, "clients", 50, "clients on one document")
 	flag.Float64Var(&l.rate, "rate", 20, "edits a second of each client")
 	flag.DurationVar(&l.time, "time", 5*time.Second, "how long they type")
+	only := flag.String("only", "", "measure no other wire than this, for example \"data channel\"")
 	flag.Parse()
-	if err := run(*binary, l); err != nil {
+	if err := run(*binary, wire(*only), l); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, l load) error {
+func run(binary string, only wire, l load) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERVER\tWIRE\tDELIVERED\tCPU/UPDATE\tRSS\tACK P50\tACK P99\tLOAD LAG")
 	var failed error
@@ -62,6 +63,9 @@ func run(binary string, l load) error {
 		{"Hocuspocus", func() (*server, error) { return startNode("hocuspocus.mjs") }, []wire{hocuspocus}},
 	} {
 		for _, wire := range s.wires {
+			if only != "" && wire != only {
+				continue
+			}
 			r, err := measure(s.start, wire, l)
 			if err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
