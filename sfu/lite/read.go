@@ -29,24 +29,23 @@ type reader struct {
 func (s *Server) read(p *port) {
 	defer close(p.done)
 	r := &reader{server: s, port: p, media: make([]Received, 0, batch)}
-	for {
-		n, err := p.sock.Read(r.packets[:])
-		if err != nil {
-			return // closed; nothing else ends a UDP socket
-		}
-		r.foreign = p.foreign.Load()
-		r.route(n)
-		for j := range n {
-			r.take(j)
-		}
-		if len(r.media) > 0 {
-			s.cfg.Media(r.media)
-			clear(r.media)
-			r.media = r.media[:0]
-		}
-		clear(r.packets[:n])
-		clear(r.owners[:n])
+	_ = p.sock.Serve(r.packets[:], r.serve) // until it is closed; nothing else ends a UDP socket
+}
+
+// serve takes n packets to where they belong.
+func (r *reader) serve(n int) {
+	r.foreign = r.port.foreign.Load()
+	r.route(n)
+	for j := range n {
+		r.take(j)
 	}
+	if len(r.media) > 0 {
+		r.server.cfg.Media(r.media)
+		clear(r.media)
+		r.media = r.media[:0]
+	}
+	clear(r.packets[:n])
+	clear(r.owners[:n])
 }
 
 // route finds the owner of all but STUN by path. Packets of one peer come in runs, so most need no look-up.
