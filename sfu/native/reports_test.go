@@ -244,11 +244,11 @@ func TestOwnerIsToldHowPacketsArrive(t *testing.T) {
 	sent := w.Now
 	for i := range 4 {
 		o := &forward.Out{PayloadType: 96, Seq: uint16(i), Payload: make([]byte, 100)}
-		send := s.Send
+		send := sendOne
 		if i == 3 {
-			send = s.SendRTX
+			send = (*Sender).SendRTX
 		}
-		if err := send(o, &w.Outlet); err != nil {
+		if err := send(s, o, &w.Outlet); err != nil {
 			t.Fatal(err)
 		}
 	}
