@@ -22,11 +22,10 @@ type hearing struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	quality delivery.Quality
-	results []delivery.Result // used again
-	tally   delivery.Tally    // of the present compound packet
-	trip    time.Duration     // the shortest of it, 0 for none
-	news    bool              // it told something
-	times   []told            // used again
+	tally   delivery.Tally // of the present compound packet
+	trip    time.Duration  // the shortest of it, 0 for none
+	news    bool           // it told something
+	times   []told         // used again
 }
 
 // told is what a sender report of a publisher's tells one of its tracks.
@@ -65,7 +64,7 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 		}
 		p.hear(now, k, w)
 	}
-	p.tell(now)
+	p.tell(now, w)
 }
 
 // hear takes one packet of a compound.
@@ -139,7 +138,7 @@ func (p *Peer) measured(d time.Duration, ok bool) {
 func (p *Peer) transportFeedback(now time.Time, k rtcp.Packet, w *porter) {
 	if f, ok := k.TransportFeedback(); ok {
 		p.out.mu.Lock()
-		p.heard.results, ok = p.out.history.Feedback(now, f, p.heard.results)
+		w.results, ok = p.out.history.Feedback(now, f, w.results)
 		p.out.mu.Unlock()
 		if !ok {
 			p.host.count.malformed.Add(1)
@@ -209,15 +208,16 @@ func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
 }
 
 // tell has the owner know what a compound packet told about the way to the peer. heard.mu is held.
-func (p *Peer) tell(now time.Time) {
+func (p *Peer) tell(now time.Time, w *porter) {
 	h := &p.heard
 	if h.trip > 0 {
 		h.quality.Measured(h.trip)
 		p.heard.roundTrip.Store(int64(h.quality.RoundTrip))
 	}
 	reported := h.tally.Into(&h.quality)
-	if (reported || h.trip > 0 || h.news || len(h.results) > 0) && p.on.Delivery != nil {
-		p.on.Delivery(delivery.Report{At: now, Quality: h.quality, Results: h.results})
+	if (reported || h.trip > 0 || h.news || len(w.results) > 0) && p.on.Delivery != nil {
+		p.on.Delivery(delivery.Report{At: now, Quality: h.quality, Results: w.results})
 	}
-	h.results, h.tally, h.trip, h.news = h.results[:0], delivery.Tally{}, 0, false
+	h.tally, h.trip, h.news = delivery.Tally{}, 0, false
+	w.results = w.results[:0]
 }

@@ -225,7 +225,7 @@ func hears(t *testing.T, p *Peer, now time.Time, w *porter, b []byte) *delivery.
 		p.hear(now, k, w)
 		b = rest
 	}
-	p.tell(now)
+	p.tell(now, w)
 	return told
 }
 
