@@ -54,10 +54,12 @@ func (s *slot) show(p *Publication) {
 			was.rows[lane.number].remove(s)
 		}
 		s.lose()
-		if p != nil {
-			p.rows[lane.number].add(s)
-			served = s.catchUp(time.Now(), p)
+		if p == nil {
+			s.sent = forward.History{} // who watches nothing takes no memory for it
+			return
 		}
+		p.rows[lane.number].add(s)
+		served = s.catchUp(time.Now(), p)
 	})
 	if was != nil {
 		s.count.subscribed.Add(-1)

@@ -151,14 +151,14 @@ func video(ring *packet.Ring, seq uint16) *In {
 	if err := in.Parse(b); err != nil {
 		panic(err)
 	}
-	ring.Put(in.N, b, nil)
+	ring.Put(start, in.N, b, nil)
 	r := NewReader(&Format{Codec: codec.VP8})
 	r.Read(in)
 	return in
 }
 
 func TestRetransmissionIsThePacketThatWasSent(t *testing.T) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0x1234, 99)
 	r.counters.ID = 0x0fff
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
@@ -215,7 +215,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0, 0)
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
 	in := video(ring, 1)
@@ -236,7 +236,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkForward(b *testing.B) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0, 0)
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
 	in := video(ring, 1)

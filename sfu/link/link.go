@@ -98,6 +98,8 @@ type Peer interface {
 	// Answer applies an offer and returns the answer, with all candidates, and a sender for each of slots, in their order.
 	// After an error the peer cannot be used any more.
 	Answer(ctx context.Context, offer string, slots []Slot) (string, []Sender, error)
+	// Again is the last answer once more.
+	Again() string
 	AddCandidate(candidate, mid string, line uint16, ufrag string) error
 	// Close ends the connection and waits for its goroutines. It must not be called from a handler.
 	Close() error

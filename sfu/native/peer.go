@@ -92,6 +92,9 @@ func (p *Peer) Answer(_ context.Context, offer string, slots []link.Slot) (strin
 	return sdp, senders, nil
 }
 
+// Again is the last answer once more.
+func (p *Peer) Again() string { return p.transport.Again() }
+
 // AddCandidate takes a candidate of the client's. All m-lines share one transport, so it does not matter whose it is.
 func (p *Peer) AddCandidate(candidate, _ string, _ uint16, ufrag string) error {
 	return p.transport.AddCandidate(candidate, ufrag)
