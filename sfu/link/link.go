@@ -179,10 +179,14 @@ func (o *Outlet) Writer(number int, sock *netio.Socket) *netio.Writer {
 		o.writers = append(o.writers, make([]*netio.Writer, missing)...)
 	}
 	w := o.writers[number]
-	if w == nil || w.Socket() != sock { // another socket has the number now
-		w = sock.NewWriter()
-		o.writers[number] = w
+	if w != nil && w.Socket() == sock {
+		return w
 	}
+	if w != nil { // another socket has the number now
+		_ = w.Flush()
+	}
+	w = sock.NewWriter()
+	o.writers[number] = w
 	return w
 }
 
