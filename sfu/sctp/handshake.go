@@ -39,7 +39,7 @@ type greeting struct {
 	resets  bool   // and RE-CONFIG
 	cookie  cookie
 	answer  []byte    // INIT ACK, a whole packet that is to be sent; nil: it was
-	sent    bool      // the answer has been asked for more than once
+	sent    bool      // the INIT came more than once
 	at      time.Time // of the INIT: the cookie's way is the first round trip
 }
 
@@ -145,8 +145,8 @@ func (a *Association) accept(now time.Time, h header, echoed []byte) bool {
 	a.out.release()
 	a.in.assembly.release()
 	a.begin(g)
-	if !g.sent {
-		a.out.clock.measured(now.Sub(g.at))
+	if rtt := now.Sub(g.at); !g.sent && rtt < firstTimeout { // a longer one had a loss on its way
+		a.out.clock.measured(rtt)
 	}
 	a.reply(&reading{}, typeCookieAck, nil)
 	return true
