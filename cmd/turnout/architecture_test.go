@@ -68,7 +68,7 @@ var cores = []string{
 	"datachannel/inbox", "datachannel/log", "datachannel/yjs", "turn/credential", "turn/policy", "turn/quota", "turn/demux", "turn/frame",
 	"sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/pace", "sfu/codec", "sfu/assign", "sfu/keyframe", "sfu/receive", "sfu/report",
 	"sfu/rtcp", "sfu/delivery", "sfu/sctp", "sfu/sctp/dcep",
-	"sfu/demux", "sfu/lite/answer", "sfu/lite/icelite", "sfu/lite/icefull", "cmd/turnout/settings",
+	"sfu/demux", "sfu/lite/answer", "sfu/lite/icelite", "sfu/lite/icefull", "sfu/lite/record", "cmd/turnout/settings",
 }
 
 var badNames = []string{"internal", "pkg", "util", "utils", "common", "types", "models", "helpers", "misc"}
