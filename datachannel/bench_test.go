@@ -156,12 +156,12 @@ func BenchmarkOneUpdateToFiftyReaders(b *testing.B) {
 	delivered := 0
 	var readers []*DocReader
 	for i := range 50 {
-		readers = append(readers, c.hub.Visit().OpenDoc(strconv.Itoa(i), "notes", everything, []byte{0}, func(e DocEvent) {
+		readers = append(readers, c.hub.Visit().OpenDoc(strconv.Itoa(i), "notes", everything, []byte{0}, taking(func(e DocEvent) {
 			if change, ok := e.(DocChange); ok {
 				change.Shared.Form("bench", func() []byte { return change.Update })
 				delivered++
 			}
-		}))
+		})))
 	}
 	for readers[0].doc == nil || !readers[0].doc.loaded {
 		for _, l := range c.hub.box.takeVisits(nil) {

@@ -58,6 +58,9 @@ type (
 	}
 	opDocClose struct{ reader *DocReader }
 
+	// opDrainedVisit says that a visit's connection takes more again.
+	opDrainedVisit struct{ visit *Visit }
+
 	// What the store answers.
 	opLoaded struct {
 		doc   *document
@@ -110,9 +113,12 @@ func (o opDocAwareness) do(h *Hub, now time.Time) {
 }
 
 func (o opDocClose) do(h *Hub, now time.Time) { h.closeDoc(now, o.reader) }
-func (o opLoaded) do(h *Hub, now time.Time)   { h.loaded(now, o.doc, o.state, o.err) }
-func (o opStored) do(h *Hub, now time.Time)   { h.stored(now, o.doc, o.entry, o.err) }
-func (o opCompacted) do(h *Hub, _ time.Time)  { h.compacted(o.doc, o.size, o.err) }
+func (o opDrainedVisit) do(h *Hub, _ time.Time) {
+	h.catchUp(o.visit)
+}
+func (o opLoaded) do(h *Hub, now time.Time)  { h.loaded(now, o.doc, o.state, o.err) }
+func (o opStored) do(h *Hub, now time.Time)  { h.stored(now, o.doc, o.entry, o.err) }
+func (o opCompacted) do(h *Hub, _ time.Time) { h.compacted(o.doc, o.size, o.err) }
 
 // mailbox brings ops to the loop. It does not block: what members and visits send takes one of their slots first, and of everything
 // else there is little. What visits send is one queue, everything else another; each keeps the order in which it was put.
