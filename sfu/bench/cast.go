@@ -16,6 +16,7 @@ import (
 type cast struct {
 	// Set at construction, never changed.
 	server      *process
+	join        func(join) (answer string, err error) // of the server
 	certificate tls.Certificate
 	loop        *loop
 	sent        *sendings
@@ -43,10 +44,16 @@ func newCast(kind string, round int) (*cast, error) {
 		return nil, err
 	}
 	phases := rand.New(rand.NewPCG(uint64(round), 0))
-	return &cast{server: server, certificate: certificate, loop: l, sent: new(sendings), phases: phases}, nil
+	return &cast{server: server, join: server.join, certificate: certificate, loop: l, sent: new(sendings), phases: phases}, nil
 }
 
 func (c *cast) close() {
+	c.leave()
+	c.server.stop()
+}
+
+// leave ends the clients.
+func (c *cast) leave() {
 	c.loop.close()
 	for _, one := range c.clients {
 		one.close()
@@ -57,7 +64,6 @@ func (c *cast) close() {
 	if c.source != nil {
 		c.source.close()
 	}
-	c.server.stop()
 }
 
 // isFull says whether the subscriber number i is a full one: one of ten, and two where there are six.
@@ -70,7 +76,7 @@ func (c *cast) enter(j join, full bool) (*client, error) {
 		return nil, err
 	}
 	j.SDP = one.offer(j.Audio, j.Video, len(j.Watch))
-	answer, err := c.server.join(j)
+	answer, err := c.join(j)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +94,8 @@ func (c *cast) enter(j join, full bool) (*client, error) {
 
 // publish has a client send.
 func (c *cast) publish(one *client, f feed) {
-	p := &publisher{feed: f, phase: c.phases.Float64(), sent: c.sent, seal: one.seal, send: one.transmit}
-	one.mu.Lock()
-	one.on = func() { p.key.Store(true) }
-	one.mu.Unlock()
+	p := &publisher{feed: f, phase: c.phases.Float64(), sent: c.sent, seal: one.protect.seal, send: one.transmit}
+	one.source.Store(p)
 	c.loop.publish(p)
 }
 

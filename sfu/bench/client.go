@@ -11,12 +11,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
 )
 
 // patience is how long a client waits for what must happen.
@@ -43,21 +42,9 @@ type client struct {
 	done    chan struct{}
 
 	received received
-	opening  opening // owned by who reads
+	protect  protection
 	notes    notes
-
-	mu     sync.Mutex
-	out    *srtp.Context // guarded by mu; nil until DTLS is finished
-	in     *srtp.Context // likewise
-	sealed []byte        // guarded by mu: a report, used again
-	on     func()        // guarded by mu: a key frame is asked for
-}
-
-// opening is what it takes to decrypt, used again.
-type opening struct {
-	header  rtp.Header
-	plain   []byte
-	packets uint64
+	source   atomic.Pointer[publisher] // what it publishes, to be told that a key frame is asked for
 }
 
 func newClient(certificate tls.Certificate, full bool, sent *sendings) (*client, error) {
@@ -117,27 +104,7 @@ func (c *client) handshake() error {
 		return err
 	}
 	c.secure = conn
-	return c.takeKeys()
-}
-
-func (c *client) takeKeys() error {
-	state, _ := c.secure.ConnectionState()
-	keys := srtp.Config{Profile: srtp.ProtectionProfileAeadAes128Gcm}
-	if err := keys.ExtractSessionKeysFromDTLS(&state, true); err != nil {
-		return err
-	}
-	out, err := srtp.CreateContext(keys.Keys.LocalMasterKey, keys.Keys.LocalMasterSalt, keys.Profile)
-	if err != nil {
-		return err
-	}
-	in, err := srtp.CreateContext(keys.Keys.RemoteMasterKey, keys.Keys.RemoteMasterSalt, keys.Profile)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	c.out, c.in = out, in
-	c.mu.Unlock()
-	return nil
+	return c.protect.start(conn)
 }
 
 // listener is a light client for the loop.
@@ -158,13 +125,6 @@ func (c *client) close() {
 // transmit sends a datagram to the server.
 func (c *client) transmit(b []byte) error { return c.socket.send(b, c.control.to) }
 
-// seal encrypts an RTP packet.
-func (c *client) seal(dst, packet []byte) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.EncryptRTP(dst, packet, nil)
-}
-
 // take is called with everything that arrives.
 func (c *client) take(b []byte, at int64) {
 	switch {
@@ -181,45 +141,25 @@ func (c *client) take(b []byte, at int64) {
 
 // media counts a packet, and decrypts it or not.
 func (c *client) media(b []byte, at int64) {
-	first := c.received.packet(b, at)
-	c.opening.packets++
-	sample := c.opening.packets%sampleEvery == 0
+	first, sample := c.received.packet(b, at)
 	if !first || !c.full && !sample {
 		return
 	}
-	plain, ok := c.open(b)
-	if !ok {
+	number, err := c.protect.open(b)
+	if err != nil {
 		c.received.broken()
-	} else if sample {
-		c.received.sample(plain, at)
+		return
 	}
-}
-
-// open decrypts an RTP packet.
-func (c *client) open(b []byte) ([]byte, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.in == nil {
-		return nil, false
-	}
-	plain, err := c.in.DecryptRTP(c.opening.plain[:0], b, &c.opening.header)
-	if err != nil || len(plain) < numberBytes {
-		return nil, false
-	}
-	c.opening.plain = plain
-	return plain, true
+	c.received.opened(number, at, sample)
 }
 
 // reports reads the server's: a publisher is asked for key frames.
 func (c *client) reports(b []byte) {
-	c.mu.Lock()
-	in, on := c.in, c.on
-	var plain []byte
-	err := net.ErrClosed
-	if in != nil && on != nil {
-		plain, err = in.DecryptRTCP(nil, b, nil)
+	p := c.source.Load()
+	if p == nil {
+		return
 	}
-	c.mu.Unlock()
+	plain, err := c.protect.openReport(b)
 	if err != nil {
 		return
 	}
@@ -227,10 +167,10 @@ func (c *client) reports(b []byte) {
 	if err != nil {
 		return
 	}
-	for _, p := range packets {
-		switch p.(type) {
+	for _, one := range packets {
+		switch one.(type) {
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-			on()
+			p.key.Store(true)
 		}
 	}
 }

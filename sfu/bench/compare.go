@@ -75,11 +75,8 @@ func (c contest) scenes() ([]scene, error) {
 	return all, nil
 }
 
-// What may be wrong with the load without anything being said, in per cent.
-const (
-	fineLate = 2
-	fineBusy = 100 * maxLoad
-)
+// fineLate is the per cent of frames that may leave late without anything being said.
+const fineLate = 2
 
 // doubt says where figures are not, or not only, those of the server.
 func doubt(kind string, all []outcome) {
@@ -87,8 +84,12 @@ func doubt(kind string, all []outcome) {
 	for _, o := range all {
 		dropped, failed, repeats = dropped+o.dropped, failed+o.failed, repeats+o.repeats
 	}
-	if m := middle(all); m.late > fineLate || 100*m.load > fineBusy {
-		fmt.Printf("%s: the load is saturated: it is busy %.0f %% of its time and sends %.1f %% of frames more than %v late\n", kind, 100*m.load, m.late, lateAfter)
+	m := middle(all)
+	if m.load > maxLoad {
+		fmt.Printf("%s: the load is saturated: it is busy %.0f %% of its time\n", kind, 100*m.load)
+	}
+	if m.late > fineLate {
+		fmt.Printf("%s: %.1f %% of frames left more than %v late: the load is saturated, or something else runs on its processor\n", kind, m.late, lateAfter)
 	}
 	if dropped > 0 {
 		fmt.Printf("%s: the load has read %.0f messages too late: the kernel dropped them, and they are in the loss\n", kind, dropped)

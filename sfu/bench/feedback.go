@@ -105,18 +105,9 @@ func (r *received) requests(dst []byte) []byte {
 	return dst
 }
 
-// report encrypts RTCP packets and sends them.
+// report sends RTCP packets. Without keys there is nobody yet to report to.
 func (c *client) report(b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.out == nil {
-		return
-	}
-	var err error
-	if c.sealed, err = c.out.EncryptRTCP(c.sealed[:0], b, nil); err == nil {
-		_ = c.transmit(c.sealed)
+	if len(b) > 0 {
+		_ = c.protect.sealReport(b, c.transmit)
 	}
 }

@@ -84,7 +84,8 @@ func (p *publisher) play(now time.Time) {
 
 // following is the first time in the rhythm of due that is not over.
 func following(due time.Time, every time.Duration, now time.Time) time.Time {
-	return due.Add(every * (1 + max(0, now.Sub(due))/every))
+	late := max(0, now.Sub(due))
+	return due.Add(every + late - late%every)
 }
 
 func per(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }

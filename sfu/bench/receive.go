@@ -41,8 +41,9 @@ type stream struct {
 	missing []uint16 // to be asked for
 }
 
-// packet takes an RTP packet, still encrypted: its header is not. It says whether it came for the first time.
-func (r *received) packet(b []byte, at int64) bool {
+// packet takes an RTP packet, still encrypted: its header is not. first says whether it came for the first time, sample whether
+// its time is to be noted.
+func (r *received) packet(b []byte, at int64) (first, sample bool) {
 	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
 	now := time.Unix(0, at)
 	r.mu.Lock()
@@ -52,7 +53,7 @@ func (r *received) packet(b []byte, at int64) bool {
 	}
 	if b[1]&0x7f == rtxType {
 		r.repeats++
-		return false
+		return false, false
 	}
 	if r.streams == nil {
 		r.streams, r.first = map[uint32]*stream{}, now
@@ -64,7 +65,7 @@ func (r *received) packet(b []byte, at int64) bool {
 	}
 	r.packets++
 	s.take(seq)
-	return true
+	return true, r.packets%sampleEvery == 0
 }
 
 func (s *stream) take(seq uint16) {
@@ -111,16 +112,16 @@ func transportNumber(b []byte) (uint16, bool) {
 	return 0, false
 }
 
-// sample notes how long a packet was under way. What ends with its number is not encrypted any more.
-func (r *received) sample(plain []byte, at int64) {
-	d, ok := r.sent.since(binary.BigEndian.Uint64(plain[len(plain)-numberBytes:]), at)
+// opened takes the number in a packet, and with sample notes how long it was under way.
+func (r *received) opened(number uint64, at int64, sample bool) {
+	d, ok := r.sent.since(number, at)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !ok {
 		r.failed++
-		return
+	} else if sample {
+		r.times = append(r.times, d)
 	}
-	r.times = append(r.times, d)
 }
 
 func (r *received) broken() {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"sync"
 )
@@ -13,8 +14,6 @@ type sink struct {
 	full     bool
 	received received
 	running  sync.WaitGroup
-
-	packets uint64 // owned by who reads
 }
 
 func newSink(server netip.AddrPort, full bool, sent *sendings) (*sink, error) {
@@ -36,10 +35,8 @@ func (k *sink) take(b []byte, at int64) {
 	if len(b) < floorHeader {
 		return
 	}
-	k.received.packet(b, at)
-	if k.packets++; k.packets%sampleEvery == 0 {
-		k.received.sample(b[:floorHeader], at)
-	}
+	_, sample := k.received.packet(b, at)
+	k.received.opened(binary.BigEndian.Uint64(b[rtpHeader:]), at, sample)
 }
 
 func (k *sink) listener() *listener {
