@@ -17,11 +17,12 @@ var anyPort = netip.MustParseAddrPort("127.0.0.1:0")
 // A frame that is late is sent at once, the next in the old rhythm; those between are left out.
 func TestLateFramesKeepTheRhythm(t *testing.T) {
 	start := time.Unix(1000, 0)
+	const ms = time.Millisecond
 	for _, c := range []struct{ now, want time.Duration }{
-		{0, 30}, {29, 30}, {30, 60}, {100, 120},
+		{0, 30 * ms}, {29 * ms, 30 * ms}, {30 * ms, 60 * ms}, {100 * ms, 120 * ms},
 	} {
-		if got := following(start, 30*time.Millisecond, start.Add(c.now*time.Millisecond)); got != start.Add(c.want*time.Millisecond) {
-			t.Errorf("after %d ms the next is at %v, not %d ms", c.now, got.Sub(start), c.want)
+		if got := following(start, 30*ms, start.Add(c.now)); got != start.Add(c.want) {
+			t.Errorf("after %v the next is at %v, not %v", c.now, got.Sub(start), c.want)
 		}
 	}
 }
