@@ -31,6 +31,10 @@ export async function fetchToken(room: string, name: string): Promise<string> {
   const answer: unknown = await response.json().catch(() => undefined);
   const { token, code, message, hint } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
   if (response.ok && typeof token === 'string') return token;
+  // Of what is asked for, only the room's name is not this app's own.
+  if (code === 'protocol.malformed') {
+    throw new TurnoutError(code, 'a room cannot have this name', { hint: 'it is too long, or holds something that is no text' });
+  }
   if (typeof code === 'string' && typeof message === 'string') {
     throw new TurnoutError(code, message, { hint: typeof hint === 'string' ? hint : undefined });
   }

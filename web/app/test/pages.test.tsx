@@ -118,6 +118,27 @@ describe('before a call', () => {
     expect(find('note').textContent).toContain('address bar');
   });
 
+  test('another invitation to the same room, opened in the same window, is the one that counts', async () => {
+    const refused = { code: 'protocol.malformed', message: 'room must have 1 to 128 bytes' };
+    vi.stubGlobal('fetch', () => Promise.resolve(Response.json(refused, { status: 400 })));
+    await app('/r/standup');
+    await type('name-input', 'Ada');
+    await press('join');
+    await until(() => expect(find('error').textContent).toContain('A room cannot have this name'));
+    await act(async () => {
+      window.location.hash = '#token=a.b.c';
+      window.dispatchEvent(new Event('hashchange'));
+      await Promise.resolve();
+    });
+    expect(box.querySelector('[data-testid="error"]')).toBeNull();
+  });
+
+  test('who has given a name before only has to press Enter', async () => {
+    localStorage.setItem('turnout.name', 'Ada');
+    await app('/r/standup');
+    expect(document.activeElement).toBe(find('join'));
+  });
+
   test('a server that gives no tokens asks for an invitation', async () => {
     vi.stubGlobal(
       'fetch',
