@@ -19,8 +19,15 @@ export function nameIn(token: string): string | undefined {
   }
 }
 
+// Bytes of UTF-8, the server's limit (protocol.MaxRoom).
+const longestRoom = 128;
+
 /** Asks the server for a token, which a development server gives to everyone. */
 export async function fetchToken(room: string, name: string): Promise<string> {
+  // What comes by an address was typed into no field that could say so.
+  if (new TextEncoder().encode(room).length > longestRoom) {
+    throw new TurnoutError('protocol.malformed', 'the name of this room is too long', { hint: 'go to the start and choose a shorter one' });
+  }
   const query = new URLSearchParams({ room, identity: identity(), name });
   let response: Response;
   try {
@@ -31,10 +38,6 @@ export async function fetchToken(room: string, name: string): Promise<string> {
   const answer: unknown = await response.json().catch(() => undefined);
   const { token, code, message, hint } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
   if (response.ok && typeof token === 'string') return token;
-  // Of what is asked for, only the room's name is not this app's own.
-  if (code === 'protocol.malformed') {
-    throw new TurnoutError(code, 'a room cannot have this name', { hint: 'it is too long, or holds something that is no text' });
-  }
   if (typeof code === 'string' && typeof message === 'string') {
     throw new TurnoutError(code, message, { hint: typeof hint === 'string' ? hint : undefined });
   }
