@@ -11,28 +11,30 @@ import (
 )
 
 // slot is an m-line on which a subscriber receives one publication after another, as one RTP stream that never breaks.
+//
+// What every packet needs stands together: between two frames it has left the processor's cache.
 type slot struct {
 	Slot // set at construction, never changed, like the next four
 
-	sender   link.Sender
 	rev      int // the answer that made it
 	count    *counters
 	downlink *downlink
+	sender   link.Sender
+
+	// Owned by who is in the downlink's lane.
+	stream  *forward.Rewriter // the outgoing stream
+	target  *layer            // what stream was told to send, nil for nothing yet
+	source  *source           // of target
+	replay  *replay           // nil for none
+	highest codec.Layer       // that is shown, of those that arrive
+	on      bool              // open, as the lane knows it
+	unknown bool              // the subscriber does not have the source's codec
+	rtx     uint16            // sequence number of the last retransmission
+	caught  caughtUp          // by the last replay
+	sent    forward.History   // of video
 
 	showing atomic.Pointer[Publication] // changed by the transport's loop only
 	open    atomic.Bool                 // the client has applied the answer and is connected; likewise
-
-	// Owned by who is in the downlink's lane.
-	on      bool              // open, as the lane knows it
-	target  *layer            // what stream was told to send, nil for nothing yet
-	source  *source           // of target
-	highest codec.Layer       // that is shown, of those that arrive
-	unknown bool              // the subscriber does not have the source's codec
-	stream  *forward.Rewriter // the outgoing stream
-	sent    forward.History   // of video
-	rtx     uint16            // sequence number of the last retransmission
-	replay  *replay           // nil for none
-	caught  caughtUp          // by the last replay
 }
 
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {

@@ -191,7 +191,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 	if _, refusal := h.Resend(start, 5); refusal != Unknown {
 		t.Errorf("nothing was sent: %d", refusal)
 	}
-	m := &manner{Format: &Format{RTXPayloadType: 97}}
+	m := &manner{Format: Format{RTXPayloadType: 97}}
 	h.Add(start, Sent{manner: m, seq: 5})
 	now := start
 	for i, want := range []Refusal{TooSoon, Granted, TooSoon, Granted, TooSoon, Granted, TooSoon, TooOften} {
@@ -208,7 +208,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 	if _, refusal := h.Resend(now, 5+leastHistory); refusal != Unknown {
 		t.Errorf("a number of another round: %d", refusal)
 	}
-	h.Add(start, Sent{manner: &manner{Format: &Format{}}, seq: 6})
+	h.Add(start, Sent{manner: &manner{Format: Format{}}, seq: 6})
 	if _, refusal := h.Resend(now, 6); refusal != NoRTX {
 		t.Errorf("without RTX: %d", refusal)
 	}
@@ -418,7 +418,7 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 		500 * time.Millisecond: {100 * time.Millisecond, 100 * time.Millisecond},
 	} {
 		h := History{RoundTrip: trip}
-		h.Add(start, Sent{manner: &manner{Format: &Format{RTXPayloadType: 97}}, seq: 5})
+		h.Add(start, Sent{manner: &manner{Format: Format{RTXPayloadType: 97}}, seq: 5})
 		now := start
 		for _, pause := range []time.Duration{c.first, c.again} {
 			if _, refusal := h.Resend(now.Add(pause-time.Millisecond), 5); refusal != TooSoon {
@@ -433,7 +433,7 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 }
 
 func TestHistoryGrowsWithTheRateAndNoFurther(t *testing.T) {
-	m := &manner{Format: &Format{RTXPayloadType: 97}}
+	m := &manner{Format: Format{RTXPayloadType: 97}}
 	for _, c := range []struct{ perSecond, want int }{{20, leastHistory}, {100, 128}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
 		var h History
 		now := time.Unix(1000, 0)

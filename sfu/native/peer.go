@@ -25,12 +25,12 @@ import (
 // Peer is the server's end of one RTCPeerConnection.
 type Peer struct {
 	// Set at construction, never changed.
+	wire      wire     // transport, but in tests
+	out       outbound // with wire, which every packet needs
 	host      *Host
 	on        link.Handlers
 	transport *lite.Transport
-	wire      wire // transport, but in tests
 	cname     string
-	out       outbound
 
 	mu sync.Mutex
 	// Guarded by mu.
