@@ -42,9 +42,14 @@ type layer struct {
 
 	// Owned by Packets.
 	arrived arrived
+	reading
+}
+
+// reading is the packet that is read, and those before it that are not handed on yet.
+type reading struct {
 	source  *source // of the packet read last
 	reader  forward.Reader
-	filling *batch // packets that are not handed on yet, nil for none
+	filling *batch // nil for none
 	in      forward.In
 }
 

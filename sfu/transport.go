@@ -49,13 +49,17 @@ type Transport struct {
 
 	// Owned by run.
 	negotiation
-	table    *assign.Table[*Publication]
-	version  uint64 // of the slot map
-	mapped   []Shown
-	wanted   int // rev of SlotsWanted
+	assignment
 	channels map[link.Channel]*DataChannel
 	state    State
 	timer    *time.Timer // rings; nil before there was something to wait for
+}
+
+// assignment is which slot shows what, and what was told of it. It is owned by the transport's loop.
+type assignment struct {
+	table   *assign.Table[*Publication]
+	version uint64 // of the slot map
+	wanted  int    // rev of SlotsWanted
 }
 
 func newTransport(r *Router, l *lane, log *slog.Logger, emit func(Event)) *Transport {
@@ -64,10 +68,10 @@ func newTransport(r *Router, l *lane, log *slog.Logger, emit func(Event)) *Trans
 		log:      log,
 		emit:     emit,
 		downlink: newDownlink(r.engine, l),
-		table:    assign.NewTable[*Publication](r.engine.config.MaxSlots),
 		channels: make(map[link.Channel]*DataChannel),
 		state:    StateNew,
 	}
+	t.table = assign.NewTable[*Publication](r.engine.config.MaxSlots)
 	t.box = newMailbox(func() { go t.run() }) // the engine waits for the one that ends the transport
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
@@ -181,7 +185,6 @@ func (t *Transport) settle() {
 	}
 	if changed {
 		t.version++
-		t.mapped = mapped
 		t.tell(SlotsChanged{Version: t.version, Shown: mapped})
 	}
 	if c, ok := t.table.Wanted(); ok {
