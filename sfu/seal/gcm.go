@@ -37,8 +37,8 @@ type sealing struct {
 	salt, nonce [saltSize]byte
 }
 
-// NewGCM makes a Sealer of a master key of 16 or 32 bytes and a master salt of 12.
-func NewGCM(key, salt []byte) (*GCM, error) {
+// NewGCM makes a Sealer of a master key of 16 or 32 bytes and a master salt of 12, at a place that its user chooses.
+func NewGCM(g *GCM, key, salt []byte) (*GCM, error) {
 	if len(salt) != saltSize {
 		return nil, fmt.Errorf("seal: the salt has %d bytes, it must have %d", len(salt), saltSize)
 	}
@@ -46,7 +46,7 @@ func NewGCM(key, salt []byte) (*GCM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	g := &GCM{}
+	*g = GCM{}
 	for _, s := range []struct {
 		to        *sealing
 		key, salt byte

@@ -85,11 +85,11 @@ func (k Keys) Inbound() (*srtp.Context, error) {
 	return srtp.CreateContext(k.theirs.key, k.theirs.salt, k.profile, srtp.SRTPReplayProtection(Window), srtp.SRTCPReplayProtection(Window))
 }
 
-// Sealer makes what encrypts all that is sent to the peer. It or Outbound is to be called, once in the life of k.
-func (k Keys) Sealer() (seal.Sealer, error) {
+// Sealer makes what encrypts all that is sent to the peer, in g if it is that. It or Outbound is to be called, once in the life of k.
+func (k Keys) Sealer(g *seal.GCM) (seal.Sealer, error) {
 	switch k.profile {
 	case srtp.ProtectionProfileAeadAes128Gcm, srtp.ProtectionProfileAeadAes256Gcm:
-		return seal.NewGCM(k.ours.key, k.ours.salt)
+		return seal.NewGCM(g, k.ours.key, k.ours.salt)
 	}
 	ctx, err := k.Outbound()
 	if err != nil {

@@ -52,7 +52,7 @@ func TestBothEndsUnderstandEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Sealer()
+		out, err := k.Sealer(new(seal.GCM))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestTheClientsKeysAreTheServersTheOtherWayRound(t *testing.T) {
 		}
 		plain, _ := (&rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 9}, Payload: []byte("media")}).Marshal()
 		for _, ends := range [][2]Keys{{k, k.OfClient()}, {k.OfClient(), k}} {
-			out, err := ends[0].Sealer()
+			out, err := ends[0].Sealer(new(seal.GCM))
 			if err != nil {
 				t.Fatal(err)
 			}
