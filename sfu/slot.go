@@ -35,6 +35,10 @@ type slot struct {
 	open    atomic.Bool                 // the client has applied the answer and is connected; likewise
 }
 
+// firstNumber is a random sequence number in the lower half: who gets the first packet of a stream takes it for one before the first
+// rollover (RFC 3711 §3.3.1), and would decrypt nothing for ever if the numbers had rolled over while the first ones were lost.
+func firstNumber() uint16 { return uint16(rand.Uint32N(1 << 15)) } //nolint:gosec // likewise
+
 // view is what a slot shows, as the lane knows it.
 type view struct {
 	target  *layer      // what the stream was told to send, nil for nothing yet
@@ -48,8 +52,8 @@ func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d, lane: d.lane,
 		view:   view{highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top}},
-		stream: *forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		rtx:    uint16(rand.Uint32()),                                      //nolint:gosec // likewise
+		stream: *forward.NewRewriter(firstNumber(), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:    firstNumber(),
 	}
 }
 
