@@ -56,7 +56,7 @@ func newClient(certificate tls.Certificate, full bool, sent *sendings) (*client,
 		socket: s, certificate: certificate, local: credentials{rand.Text()[:8], rand.Text()}, full: full,
 		bound: make(chan struct{}), done: make(chan struct{}), received: received{sent: sent},
 	}
-	c.control = &inbox{socket: s, packets: make(chan []byte, 64), done: c.done}
+	c.control = newInbox(s, c.done)
 	return c, nil
 }
 

@@ -125,35 +125,44 @@ func judge(before, after mark, t tally) outcome {
 	}
 }
 
-// Half load: rooms come in until the server is busy for this share of its processor.
+// rate is how many packets a second reach subscribers when none is lost.
+func (s scene) rate() float64 {
+	receivers := s.publishers - 1 + s.subscribers // of each publisher
+	return float64(s.rooms*s.publishers*receivers) * (float64(s.feed.frame)*s.feed.fps + s.feed.audio)
+}
+
+// Half load: rooms come in until the server needs this share of its processor.
 const (
-	halfLoad = 0.48 // the next room would be more than half
-	maxLoad  = 0.8  // of the processor of the load: beyond it, what is measured is the load
+	halfLoad = 0.5
+	maxLoad  = 0.8 // of the processor of the load: beyond it, what is measured is the load
 	maxRooms = 30
 )
 
-// ramp finds out how many rooms are half load for a server. limit says what else has ended the search, if it was not that.
+// ramp finds out with how many rooms a server is nearest to half load. It goes by what packets cost: a server that something else
+// keeps from its processor is not busy, and yet has no more to give. limit says what else has ended the search.
 func (s scene) ramp(kind string) (rooms int, limit string, err error) {
 	c, err := newCast(kind, 0)
 	if err != nil {
 		return 0, "", err
 	}
 	defer c.close()
-	for rooms = 1; ; rooms++ {
-		if err := c.gather(s, rooms-1); err != nil {
+	for s.rooms = 1; ; s.rooms++ {
+		if err := c.gather(s, s.rooms-1); err != nil {
 			return 0, "", err
 		}
 		time.Sleep(warm)
 		o, err := c.measure(time.Second)
-		switch {
-		case err != nil:
+		if err != nil {
 			return 0, "", err
-		case o.busy >= halfLoad-o.busy/float64(2*rooms): // nearer than with one more
-			return rooms, "", nil
+		}
+		need := o.cpu * s.rate() / 1e6
+		switch more := need / float64(2*s.rooms); {
+		case need >= halfLoad-more: // one more room is not nearer
+			return s.rooms, "", nil
 		case o.load >= maxLoad:
-			return rooms, "the load has no more to give", nil
-		case rooms == maxRooms:
-			return rooms, "no more rooms than that are tried", nil
+			return s.rooms, "the load has no more to give", nil
+		case s.rooms == maxRooms:
+			return s.rooms, "more rooms are not tried", nil
 		}
 	}
 }
