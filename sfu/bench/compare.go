@@ -75,8 +75,11 @@ func (c contest) scenes() ([]scene, error) {
 	return all, nil
 }
 
-// fineLate is the per cent of frames that may leave late without anything being said.
-const fineLate = 2
+// What may be without anything being said, in per cent.
+const (
+	fineLate   = 2 // of the frames
+	fineWaited = 2 // of the time
+)
 
 // doubt says where figures are not, or not only, those of the server.
 func doubt(kind string, all []outcome) {
@@ -85,6 +88,9 @@ func doubt(kind string, all []outcome) {
 		dropped, failed, repeats = dropped+o.dropped, failed+o.failed, repeats+o.repeats
 	}
 	m := middle(all)
+	if m.waited > fineWaited {
+		fmt.Printf("%s: something else ran on the server's processor, which waited for it %.1f %% of the time\n", kind, m.waited)
+	}
 	if m.load > maxLoad {
 		fmt.Printf("%s: the load is saturated: it is busy %.0f %% of its time\n", kind, 100*m.load)
 	}
@@ -119,6 +125,7 @@ func middle(list []outcome) outcome {
 		p50:         median(func(o outcome) float64 { return o.p50 }),
 		p99:         median(func(o outcome) float64 { return o.p99 }),
 		packetsRate: median(func(o outcome) float64 { return o.packetsRate }),
+		waited:      median(func(o outcome) float64 { return o.waited }),
 		load:        median(func(o outcome) float64 { return o.load }),
 		late:        median(func(o outcome) float64 { return o.late }),
 	}

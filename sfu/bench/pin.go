@@ -53,23 +53,51 @@ func bound(cpu int, f func() error) error {
 	return unix.SchedSetaffinity(0, &before)
 }
 
+// threads are the ids of a process's threads.
+func threads(pid int) ([]int, error) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int, len(tasks))
+	for i, t := range tasks {
+		if ids[i], err = strconv.Atoi(t.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
 // checkBound says whether all threads of a process are on one processor.
 func checkBound(pid int) error {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	ids, err := threads(pid)
 	if err != nil {
 		return err
 	}
-	for _, t := range tasks {
-		tid, err := strconv.Atoi(t.Name())
-		if err != nil {
-			return err
-		}
+	for _, tid := range ids {
 		var set unix.CPUSet
 		if unix.SchedGetaffinity(tid, &set) == nil && set.Count() != 1 { // an error: the thread has ended
 			return fmt.Errorf("thread %d of process %d may run on %d processors", tid, pid, set.Count())
 		}
 	}
 	return nil
+}
+
+// waited is how long the threads of a process that had something to do have waited for a processor, in ns; 0 where the kernel
+// does not count it.
+func waited(pid int) (sum int64) {
+	ids, _ := threads(pid)
+	for _, tid := range ids {
+		var ran, waited int64
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", pid, tid))
+		if err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(string(b), &ran, &waited); err == nil {
+			sum += waited
+		}
+	}
+	return sum
 }
 
 // spent is the time this program has used, in µs.

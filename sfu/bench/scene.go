@@ -26,6 +26,7 @@ type outcome struct {
 	loss        float64 // per cent
 	p50, p99    float64 // ms from the publisher's system call to the arrival at a subscriber's socket
 	packetsRate float64 // delivered a second
+	waited      float64 // per cent of the time that the server waited for its processor, which something else had
 
 	// Of the load itself.
 	load    float64 // share of one processor it used
@@ -63,6 +64,7 @@ func (s scene) run(kind string, round int, window time.Duration) (outcome, error
 // mark is what is counted all the time.
 type mark struct {
 	server usage
+	waited int64 // ns
 	own    int64 // µs
 	played uint64
 	late   uint64
@@ -72,6 +74,7 @@ type mark struct {
 
 func (c *cast) mark() (m mark, err error) {
 	_, m.drops = c.received()
+	m.waited = waited(c.server.cmd.Process.Pid)
 	m.own, m.played, m.late = spent(), c.loop.played.Load(), c.loop.late.Load()
 	m.server, err = c.server.usage(false)
 	m.at = time.Now()
@@ -120,7 +123,8 @@ func judge(before, after mark, t tally) outcome {
 	return outcome{
 		cpu: used / packets, busy: used / float64(took.Microseconds()), allocs: float64(after.server.Mallocs-before.server.Mallocs) / packets,
 		loss: 100 * float64(t.lost) / (packets + float64(t.lost)), p50: ms(0.5), p99: ms(0.99), packetsRate: packets / took.Seconds(),
-		load: float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
+		waited: 100 * float64(after.waited-before.waited) / float64(took),
+		load:   float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
 		dropped: float64(after.drops - before.drops), failed: float64(t.failed), repeats: float64(t.repeats),
 	}
 }
