@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -53,28 +54,17 @@ func bound(cpu int, f func() error) error {
 	return unix.SchedSetaffinity(0, &before)
 }
 
-// threads are the ids of a process's threads.
-func threads(pid int) ([]int, error) {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]int, len(tasks))
-	for i, t := range tasks {
-		if ids[i], err = strconv.Atoi(t.Name()); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
 // checkBound says whether all threads of a process are on one processor.
 func checkBound(pid int) error {
-	ids, err := threads(pid)
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return err
 	}
-	for _, tid := range ids {
+	for _, t := range tasks {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
 		var set unix.CPUSet
 		if unix.SchedGetaffinity(tid, &set) == nil && set.Count() != 1 { // an error: the thread has ended
 			return fmt.Errorf("thread %d of process %d may run on %d processors", tid, pid, set.Count())
@@ -83,18 +73,22 @@ func checkBound(pid int) error {
 	return nil
 }
 
-// waited is how long the threads of a process that had something to do have waited for a processor, in ns; 0 where the kernel
-// does not count it.
-func waited(pid int) (sum int64) {
-	ids, _ := threads(pid)
-	for _, tid := range ids {
-		var ran, waited int64
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", pid, tid))
-		if err != nil {
+// used is the time a processor was busy since the system has started, in µs, whoever used it.
+func used(cpu int) (sum int64) {
+	const tick = 10000 // µs: proc(5) counts in hundredths of a second
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		name, rest, _ := strings.Cut(line, " ")
+		if name != fmt.Sprintf("cpu%d", cpu) {
 			continue
 		}
-		if _, err := fmt.Sscan(string(b), &ran, &waited); err == nil {
-			sum += waited
+		for i, f := range strings.Fields(rest) {
+			if n, err := strconv.ParseInt(f, 10, 64); err == nil && i < 8 && i != 3 && i != 4 { // idle, and waiting for disks
+				sum += n * tick
+			}
 		}
 	}
 	return sum

@@ -26,7 +26,6 @@ type outcome struct {
 	loss        float64 // per cent
 	p50, p99    float64 // ms from the publisher's system call to the arrival at a subscriber's socket
 	packetsRate float64 // delivered a second
-	waited      float64 // per cent of the time that the server waited for its processor, which something else had
 
 	// Of the load itself.
 	load    float64 // share of one processor it used
@@ -34,6 +33,9 @@ type outcome struct {
 	dropped float64 // messages that it read too late
 	failed  float64 // packets that it could not decrypt, or that nobody has sent
 	repeats float64 // packets that came again
+
+	// Of something else, in per cent of the time.
+	beside, besideLoad float64 // that used the server's processor, and that of the load
 }
 
 // warm is how long a scene runs before it is measured.
@@ -46,16 +48,15 @@ func (s scene) run(kind string, round int, window time.Duration) (outcome, error
 		return outcome{}, err
 	}
 	defer c.close()
-	if kind == kindFloor {
-		err = c.gatherSinks(s)
-	}
 	for room := range s.rooms {
-		if err == nil && kind != kindFloor {
+		if kind == kindFloor {
+			err = c.gatherSinks(s)
+		} else {
 			err = c.gather(s, room)
 		}
-	}
-	if err != nil {
-		return outcome{}, err
+		if err != nil {
+			return outcome{}, err
+		}
 	}
 	time.Sleep(warm)
 	return c.measure(window)
@@ -64,8 +65,8 @@ func (s scene) run(kind string, round int, window time.Duration) (outcome, error
 // mark is what is counted all the time.
 type mark struct {
 	server usage
-	waited int64 // ns
-	own    int64 // µs
+	used   [2]int64 // µs of each processor, whoever used it
+	own    int64    // µs
 	played uint64
 	late   uint64
 	drops  uint64
@@ -74,7 +75,7 @@ type mark struct {
 
 func (c *cast) mark() (m mark, err error) {
 	_, m.drops = c.received()
-	m.waited = waited(c.server.cmd.Process.Pid)
+	m.used = [2]int64{used(serverCPU), used(ownCPU)}
 	m.own, m.played, m.late = spent(), c.loop.played.Load(), c.loop.late.Load()
 	m.server, err = c.server.usage(false)
 	m.at = time.Now()
@@ -119,13 +120,16 @@ func judge(before, after mark, t tally) outcome {
 		return t.times[int(q*float64(len(t.times)-1))].Seconds() * 1000
 	}
 	packets, took := float64(t.packets), after.at.Sub(before.at)
-	used := float64(after.server.CPU - before.server.CPU)
+	used, own := float64(after.server.CPU-before.server.CPU), float64(after.own-before.own)
+	beside := func(cpu int, ours float64) float64 {
+		return 100 * max(0, float64(after.used[cpu]-before.used[cpu])-ours) / float64(took.Microseconds())
+	}
 	return outcome{
 		cpu: used / packets, busy: used / float64(took.Microseconds()), allocs: float64(after.server.Mallocs-before.server.Mallocs) / packets,
 		loss: 100 * float64(t.lost) / (packets + float64(t.lost)), p50: ms(0.5), p99: ms(0.99), packetsRate: packets / took.Seconds(),
-		waited: 100 * float64(after.waited-before.waited) / float64(took),
-		load:   float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
+		load: float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
 		dropped: float64(after.drops - before.drops), failed: float64(t.failed), repeats: float64(t.repeats),
+		beside: beside(serverCPU, used), besideLoad: beside(ownCPU, own),
 	}
 }
 
