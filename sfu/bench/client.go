@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -147,7 +148,7 @@ func (c *client) media(b []byte, at int64) {
 	}
 	number, err := c.protect.open(b)
 	if err != nil {
-		c.received.broken()
+		c.received.broken(fmt.Errorf("stream %d, packet %d: %w", binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:]), err))
 		return
 	}
 	c.received.opened(number, at, sample)

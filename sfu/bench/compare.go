@@ -84,7 +84,11 @@ const (
 // doubt says where figures are not, or not only, those of the server.
 func doubt(kind string, all []outcome) {
 	var dropped, failed, repeats float64
+	var why error
 	for _, o := range all {
+		if o.failed > 0 {
+			why = o.why
+		}
 		dropped, failed, repeats = dropped+o.dropped, failed+o.failed, repeats+o.repeats
 	}
 	m := middle(all)
@@ -101,7 +105,7 @@ func doubt(kind string, all []outcome) {
 		fmt.Printf("%s: the load has read %.0f messages too late: the kernel dropped them, and they are in the loss\n", kind, dropped)
 	}
 	if failed > 0 {
-		fmt.Printf("%s: %.0f packets could not be decrypted, or were never sent\n", kind, failed)
+		fmt.Printf("%s: %.0f packets are not what was sent: %v\n", kind, failed, why)
 	}
 	if repeats > 0 {
 		fmt.Printf("%s: %.0f packets came again, as was asked\n", kind, repeats)

@@ -32,6 +32,7 @@ type outcome struct {
 	late    float64 // per cent of frames and audio packets that it sent late
 	dropped float64 // messages that it read too late
 	failed  float64 // packets that it could not decrypt, or that nobody has sent
+	why     error   // of one of those
 	repeats float64 // packets that came again
 
 	// Of something else, in per cent of the time.
@@ -128,7 +129,7 @@ func judge(before, after mark, t tally) outcome {
 		cpu: used / packets, busy: used / float64(took.Microseconds()), allocs: float64(after.server.Mallocs-before.server.Mallocs) / packets,
 		loss: 100 * float64(t.lost) / (packets + float64(t.lost)), p50: ms(0.5), p99: ms(0.99), packetsRate: packets / took.Seconds(),
 		load: float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
-		dropped: float64(after.drops - before.drops), failed: float64(t.failed), repeats: float64(t.repeats),
+		dropped: float64(after.drops - before.drops), failed: float64(t.failed), why: t.why, repeats: float64(t.repeats),
 		beside: beside(serverCPU, used), besideLoad: beside(ownCPU, own),
 	}
 }
