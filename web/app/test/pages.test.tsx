@@ -118,6 +118,33 @@ describe('before a call', () => {
     expect(find('note').textContent).toContain('address bar');
   });
 
+  test('another invitation to the same room, opened in the same window, is the one that counts', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('404 page not found', { status: 404 })));
+    await app('/r/standup');
+    await type('name-input', 'Ada');
+    await press('join');
+    await until(() => find('error'));
+    await act(async () => {
+      window.location.hash = '#token=a.b.c';
+      window.dispatchEvent(new Event('hashchange'));
+      await Promise.resolve();
+    });
+    expect(box.querySelector('[data-testid="error"]')).toBeNull();
+  });
+
+  test('a room whose name is too long is said to be so, in plain words', async () => {
+    await app(`/r/${'é'.repeat(65)}`);
+    await type('name-input', 'Ada');
+    await press('join');
+    await until(() => expect(find('error').textContent).toContain('The name of this room is too long'));
+  });
+
+  test('who has given a name before only has to press Enter', async () => {
+    localStorage.setItem('turnout.name', 'Ada');
+    await app('/r/standup');
+    expect(document.activeElement).toBe(find('join'));
+  });
+
   test('a server that gives no tokens asks for an invitation', async () => {
     vi.stubGlobal(
       'fetch',
