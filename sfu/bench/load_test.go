@@ -170,6 +170,32 @@ func TestLossIsCountedAndAskedForOnce(t *testing.T) {
 	}
 }
 
+// A receiver that decrypts one packet of five has to decrypt one of each stream before its numbers wrap, or it never will
+// (RFC 3711 §3.3.1).
+func TestNewStreamsAreDecryptedFromTheFirstPacket(t *testing.T) {
+	r := received{sent: new(sendings)}
+	r.sent.note(9)
+	at := time.Now().UnixNano()
+	for seq := range uint16(sampleEvery - 2) {
+		b := media(seq, seq, videoType)
+		if _, sample := r.packet(b, at); !sample {
+			t.Errorf("packet %d is not decrypted, though none before it was", seq)
+		}
+	}
+	b := media(sampleEvery-2, sampleEvery-2, videoType)
+	r.packet(b, at)
+	r.opened(b, 9, at, true)
+	var samples int
+	for i := range uint16(10 * sampleEvery) {
+		if _, sample := r.packet(media(sampleEvery+i, sampleEvery+i, videoType), at); sample {
+			samples++
+		}
+	}
+	if samples != 10 {
+		t.Errorf("%d packets of %d are decrypted", samples, 10*sampleEvery)
+	}
+}
+
 func TestReportsTellWhatArrived(t *testing.T) {
 	r := received{sent: new(sendings)}
 	at := time.Now().UnixNano()
