@@ -182,7 +182,7 @@ func (a *Association) unknown(r *reading, c item) bool {
 }
 
 func (a *Association) report(r *reading, cause uint16, value []byte) {
-	a.reply(r, typeError, appendParam(nil, cause, value))
+	a.reply(r, typeError, appendParam(nil, cause, value)[:paramHeader+len(value)]) // a chunk's length does not count the last padding
 }
 
 // reply answers a chunk with one of ours in the next packet. What does not fit is left out: the peer asks again.
