@@ -1,6 +1,7 @@
 package sctp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -74,12 +75,8 @@ func FuzzReceive(f *testing.F) {
 
 // frame is chunks as one packet of the fuzzer's input.
 func frame(chunks ...[]byte) []byte {
-	b := make([]byte, 2)
-	for _, c := range chunks {
-		b = append(b, c...)
-	}
-	binary.BigEndian.PutUint16(b, uint16(len(b)-2))
-	return b
+	all := bytes.Join(chunks, nil)
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(all))), all...)
 }
 
 // realPackets are the chunks of what a client sends to connect and to talk, some of it lost.

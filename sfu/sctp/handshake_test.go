@@ -199,3 +199,49 @@ func TestAbortIsToldOnceAndMayBeCalledTwice(t *testing.T) {
 		t.Error("nobody is to be told")
 	}
 }
+
+func TestDataMayComeWithTheCookie(t *testing.T) {
+	s, c := New(Config{}), newDialer(Config{})
+	s.Receive(start(), c.init())
+	c.Receive(start(), poll(s, start()))
+	_, echo, _ := open(poll2(c, start()))
+	s.Receive(start(), packetOf(c.g.local, echo, data(c.g.ours, 1, 0, whole, "early")))
+	if got := messages(s); len(got) != 1 || string(got[0].Data) != "early" {
+		t.Errorf("%d messages", len(got))
+	}
+	if first, _, _ := nextChunk(poll(s, start())[packetHeader:]); first.kind != typeCookieAck {
+		t.Errorf("the answer begins with a chunk of type %d", first.kind)
+	}
+}
+
+func TestRequestsOtherThanResetsAreAnswered(t *testing.T) {
+	for kind, want := range map[uint16]uint32{paramAddOutgoing: resultPerformed, paramAddIncoming: resultDenied, paramIncomingReset: resultDenied, paramAllReset: resultDenied} {
+		r := newRaw(t, Config{})
+		v := binary.BigEndian.AppendUint32(nil, uint32(r.tsn))
+		r.send(appendChunk(nil, typeReconfig, 0, appendParam(nil, kind, append(v, 0, 16, 0, 0))))
+		if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != want {
+			t.Errorf("%d: %x", kind, b)
+		}
+		r.send(resetRequest(uint32(r.tsn)+1, r.tsn-1)) // the next number, and all streams
+		if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != resultPerformed {
+			t.Errorf("%d: %x", kind, b)
+		}
+	}
+}
+
+func TestAResetOfAllStreamsNamesThem(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.send(data(r.tsn, 5, 0, whole, "a"), data(r.tsn+1, 2, 7, whole, "before its turn"), resetRequest(uint32(r.tsn), r.tsn+1))
+	var got []uint16
+	for e, ok := r.a.Next(); ok; e, ok = r.a.Next() {
+		if e, is := e.(StreamReset); is {
+			got = append(got, e.Stream)
+		}
+		if m, is := e.(Message); is {
+			r.a.Taken(len(m.Data))
+		}
+	}
+	if len(got) != 2 || got[0] != 2 || got[1] != 5 || r.a.in.assembly.used != 0 {
+		t.Errorf("%v, %d bytes kept", got, r.a.in.assembly.used)
+	}
+}

@@ -118,6 +118,14 @@ func (h *history) step(until time.Time) bool {
 	return true
 }
 
+// pass lets time pass, with all that happens in it.
+func (h *history) pass(d time.Duration) {
+	until := h.now.Add(d)
+	for more := true; more; {
+		more = h.step(until)
+	}
+}
+
 // drain does what a server does after everything.
 func (h *history) drain(i int) {
 	p := h.parties[i]
@@ -236,12 +244,12 @@ func invariants(t testing.TB, a *Association) {
 			chunks++
 		}
 		if c.fate != abandoned {
-			used += len(c.data) + overhead
+			used += cost(cap(c.data))
 		}
 	}
 	for _, s := range a.out.queue.streams {
 		for c := s.head; c != nil; c = c.next {
-			used += len(c.data) + overhead
+			used += cost(cap(c.data))
 		}
 		buffered += s.buffered
 	}
@@ -294,8 +302,7 @@ func TestWhateverTheNetworkDoesMessagesArriveAsPromised(t *testing.T) {
 			h := newHistory(t, seed)
 			for range h.rand.IntN(300) {
 				h.act()
-				for until := h.now.Add(time.Duration(h.rand.IntN(100)) * time.Millisecond); h.step(until); {
-				}
+				h.pass(time.Duration(h.rand.IntN(100)) * time.Millisecond)
 			}
 			h.finish()
 		})

@@ -209,6 +209,8 @@ func TestThePeersResetWaitsForItsData(t *testing.T) {
 			order = append(order, string(e.Data))
 		case StreamReset:
 			order = append(order, "reset")
+		case Established, Ended:
+			t.Fatal(e)
 		}
 	}
 	if got := strings.Join(order, " "); got != "a b reset" {

@@ -175,14 +175,14 @@ func TestAPeerWithoutRoomIsAskedNowAndThen(t *testing.T) {
 }
 
 func TestTheBufferIsBounded(t *testing.T) {
-	r := newRaw(t, Config{Buffer: 10000})
+	r := newRaw(t, Config{Buffer: 20000})
 	n := 0
 	for ; r.a.Send(r.now, 1, 53, make([]byte, 100), Reliability{}) == nil; n++ {
 		if n > 100 {
 			t.Fatal("there is no end")
 		}
 	}
-	if n != 10000/(100+overhead) {
+	if n != 20000/cost(100) {
 		t.Errorf("%d messages", n)
 	}
 	if err := r.a.Send(r.now, 1, 53, make([]byte, 100), Reliability{}); !errors.Is(err, ErrBuffer) {
