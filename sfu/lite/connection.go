@@ -141,10 +141,7 @@ func (c *connection) pour(now time.Time, out *Outlet) {
 		c.mu.Unlock()
 		return
 	}
-	for range pouring {
-		if !c.sendPacket(now, path, out) {
-			break
-		}
+	for left := pouring; left > 0 && c.isDue(now) && c.sendPacket(now, path, out); left-- {
 	}
 	c.channels.look()
 	c.setAlarm(now)
@@ -153,6 +150,12 @@ func (c *connection) pour(now time.Time, out *Outlet) {
 	if told {
 		c.tell()
 	}
+}
+
+// isDue says whether SCTP has something to send, or to look after. mu is held.
+func (c *connection) isDue(now time.Time) bool {
+	due, ok := c.channels.sctp.Due()
+	return ok && !due.After(now)
 }
 
 // sendPacket sends one packet of SCTP, if there is one. mu is held.
@@ -176,11 +179,11 @@ func (c *connection) setAlarm(now time.Time) {
 	due, ok := c.channels.sctp.Due()
 	switch {
 	case !ok:
-	case !due.After(now):
+	case !due.After(now): // it had its share
 		c.transport.server.pump.mark(c)
 	case c.alarmed.IsZero() || due.Before(c.alarmed): // one that goes off too early finds nothing to do
 		c.alarmed = due
-		c.transport.server.pump.set(c, due)
+		c.transport.server.pump.set(c, now, due)
 	}
 }
 

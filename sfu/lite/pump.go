@@ -6,8 +6,17 @@ import (
 	"time"
 )
 
-// grain is what alarms are rounded up to, so that many go off at once. Nothing in SCTP is so precise.
-const grain = 10 * time.Millisecond
+// grain is what alarms are rounded up to, so that many go off at once: each time costs a wake-up. A delayed report may be late by
+// half of what it waits, a repeat by a quarter, and the rest of SCTP is not precise either.
+func grain(wait time.Duration) time.Duration {
+	switch {
+	case wait < 100*time.Millisecond:
+		return 10 * time.Millisecond
+	case wait < 300*time.Millisecond:
+		return 50 * time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
 
 // pump sends what data channels have to send, for all transports: one wake-up for what was queued together, and few system
 // calls. What answers a packet that has just arrived is sent by who received it.
@@ -81,8 +90,9 @@ func (p *pump) look() {
 }
 
 // set has c pour at a time, rounded up, unless it does so earlier.
-func (p *pump) set(c *connection, at time.Time) {
-	due := max(at.Sub(p.epoch)+grain-1, grain).Truncate(grain)
+func (p *pump) set(c *connection, now, at time.Time) {
+	g := grain(at.Sub(now))
+	due := at.Sub(p.epoch).Truncate(g) + g
 	p.mu.Lock()
 	switch a := &c.alarm; {
 	case a.at == 0:
