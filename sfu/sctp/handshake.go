@@ -39,7 +39,7 @@ type greeting struct {
 	resets  bool   // and RE-CONFIG
 	cookie  cookie
 	answer  []byte    // INIT ACK, a whole packet that is to be sent; nil: it was
-	sent    bool      // the answer has been asked for more than once
+	sent    bool      // the INIT came more than once
 	at      time.Time // of the INIT: the cookie's way is the first round trip
 }
 
@@ -113,8 +113,8 @@ func (a *Association) initAck(g *greeting, unrecognized []byte) []byte {
 	v = binary.BigEndian.AppendUint32(v, uint32(g.ours))
 	v = appendParam(v, paramForward, nil)
 	v = appendParam(v, paramExtensions, []byte{typeReconfig, typeForward})
-	v = appendParam(v, paramCookie, g.cookie[:])
 	v = append(v, unrecognized...)
+	v = appendParam(v, paramCookie, g.cookie[:]) // last, since it needs no padding: a chunk's length does not count that of its last one
 	w := begin(make([]byte, packetHeader+chunkHeader+len(v)), packetHeader+chunkHeader+len(v), g.local)
 	copy(w.chunk(typeInitAck, 0, len(v)), v)
 	return w.b[:w.finish()]
@@ -145,8 +145,8 @@ func (a *Association) accept(now time.Time, h header, echoed []byte) bool {
 	a.out.release()
 	a.in.assembly.release()
 	a.begin(g)
-	if !g.sent {
-		a.out.clock.measured(now.Sub(g.at))
+	if rtt := now.Sub(g.at); !g.sent && rtt < firstTimeout { // a longer one had a loss on its way
+		a.out.clock.measured(rtt)
 	}
 	a.reply(&reading{}, typeCookieAck, nil)
 	return true

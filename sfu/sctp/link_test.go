@@ -26,6 +26,7 @@ type wire struct {
 	mu       sync.Mutex
 	rand     *rand.Rand
 	to       *wire
+	latest   time.Time // when the latest arrives
 	arrived  chan []byte
 	gone     chan struct{}
 	close    func()
@@ -33,10 +34,12 @@ type wire struct {
 }
 
 func wires(w weather, seed uint64) (*wire, *wire) {
-	gone := make(chan struct{})
-	end := sync.OnceFunc(func() { close(gone) })
 	one := func(n uint64) *wire {
-		return &wire{weather: w, rand: rand.New(rand.NewPCG(seed, n)), arrived: make(chan []byte, 100000), gone: gone, close: end}
+		gone := make(chan struct{})
+		return &wire{
+			weather: w, rand: rand.New(rand.NewPCG(seed, n)), arrived: make(chan []byte, 100000),
+			gone: gone, close: sync.OnceFunc(func() { close(gone) }),
+		}
 	}
 	a, b := one(1), one(2)
 	a.to, b.to = b, a
@@ -54,12 +57,15 @@ func (w *wire) Write(b []byte) (int, error) {
 		deliver := func() {
 			select {
 			case w.to.arrived <- packet:
-			case <-w.gone:
+			case <-w.to.gone:
 			}
 		}
 		delay := w.delay
 		if w.jitter > 0 {
 			delay += time.Duration(w.rand.Int64N(int64(w.jitter)))
+		} else { // one after the other: timers of the same moment have no order
+			w.latest = later(w.latest.Add(time.Microsecond), time.Now().Add(delay))
+			delay = time.Until(w.latest)
 		}
 		time.AfterFunc(delay, deliver)
 	}
@@ -109,3 +115,10 @@ func (quiet) Warn(string)                            {}
 func (quiet) Warnf(string, ...any)                   {}
 func (quiet) Error(string)                           {}
 func (quiet) Errorf(string, ...any)                  {}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -115,6 +115,7 @@ func (o *outbound) put(now time.Time, w *writer, c *chunk) {
 
 // resend sends again what was lost.
 func (o *outbound) resend(now time.Time, w *writer) {
+	sent := false
 	for i := 0; i < o.flight.n && o.lost > 0; i++ {
 		c := o.flight.at(i)
 		if c.fate != lost {
@@ -124,12 +125,13 @@ func (o *outbound) resend(now time.Time, w *writer) {
 			break
 		}
 		o.lost--
-		o.rush = o.rush && dataHeader+padded(len(c.data)) <= w.room()-dataHeader
 		o.put(now, w, c)
+		sent = true
 		if i == 0 {
 			o.expiry = now.Add(o.clock.timeout) // RFC 9260 §7.2.4, 4)
 		}
 	}
+	o.rush = o.rush && !sent
 }
 
 // lose takes a chunk for lost: it will be sent again, or its message is given up.

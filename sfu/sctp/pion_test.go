@@ -82,7 +82,7 @@ func connect(t *testing.T, w weather, seed uint64, f func(s *shell, c *pion.Asso
 			t.Fatal(e)
 		}
 		f(s, c)
-		_ = theirs.Close()
+		_ = ours.Close()
 		_ = c.Close()
 		s.ended.Wait()
 	})

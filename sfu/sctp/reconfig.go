@@ -38,7 +38,8 @@ type resets struct {
 	known bool // the peer understands them
 
 	// Ours.
-	next     uint32 // number of the next request
+	next     uint32 // number of the next request, or of the one that is out
+	retries  uint32 // how many numbers before it the one that is out has had
 	asked    []uint16
 	last     tsn // our latest number when asked
 	expiry   time.Time
@@ -49,6 +50,7 @@ type resets struct {
 	first    tsn    // its first number of all
 	expected uint32 // number of its next request
 	deferred []deferred
+	done     deferred // the latest that was deferred: it may have been asked for again before it was known that it is done
 }
 
 // deferred is a request that has come before all data that it is about.
@@ -56,6 +58,12 @@ type deferred struct {
 	number  uint32
 	last    tsn
 	streams []uint16
+}
+
+// same says that a request is another one under a new number, as dcsctp and we ask when the answer was "in progress". Two uses of a
+// stream cannot look the same, since there is data between them.
+func (d deferred) same(e deferred) bool {
+	return e.last == d.last && slices.Equal(e.streams, d.streams)
 }
 
 // Reset closes our side of a stream, as closing a data channel does (RFC 8831 §6.7): what was sent before still arrives, and until
@@ -190,12 +198,13 @@ func (a *Association) resetAsked(r *reading, number uint32, last tsn, list []byt
 	}
 	if !a.in.last.before(last) {
 		rs.expected++
-		a.resetStreams(d)
+		if len(d.streams) == 0 || !d.same(rs.done) {
+			a.resetStreams(d)
+		}
 		a.answer(r, number, resultPerformed)
 		return
 	}
-	same := func(e deferred) bool { return e.last == last && slices.Equal(e.streams, d.streams) }
-	rs.deferred = slices.DeleteFunc(rs.deferred, same) // it asks again under another number, as dcsctp does
+	rs.deferred = slices.DeleteFunc(rs.deferred, d.same)
 	if len(rs.deferred) == mostDeferred {
 		return
 	}
@@ -222,6 +231,7 @@ func (a *Association) deferredResets() {
 		if rs.deferred = rs.deferred[1:]; len(rs.deferred) == 0 {
 			rs.deferred = nil
 		}
+		rs.done = deferred{last: d.last, streams: slices.Clone(d.streams)}
 		a.resetStreams(d)
 		a.answer(&reading{}, d.number, resultPerformed)
 	}
@@ -245,12 +255,15 @@ func (a *Association) resetStreams(d deferred) {
 // resetAnswered takes the answer to our request in.
 func (a *Association) resetAnswered(now time.Time, number, result uint32) {
 	r := &a.resets
-	if len(r.asked) == 0 || !r.repeated || number != r.next {
+	if len(r.asked) == 0 || !r.repeated || r.next-number > r.retries {
 		return
 	}
 	switch result {
 	case resultInProgress: // a new number: some answer a repeated one as before for ever (RFC 6525 §5.2.1)
-		r.next++
+		if number == r.next {
+			r.next++
+			r.retries++
+		}
 		r.expiry = now.Add(a.out.clock.timeout)
 		return
 	case resultBusy:
@@ -267,5 +280,5 @@ func (a *Association) resetAnswered(now time.Time, number, result uint32) {
 	}
 	a.out.clock.settle()
 	r.next++
-	r.asked, r.repeated, r.expiry = nil, false, time.Time{}
+	r.asked, r.repeated, r.retries, r.expiry = nil, false, 0, time.Time{}
 }

@@ -55,11 +55,12 @@ func padded(n int) int { return (n + 3) &^ 3 }
 
 // checksum is CRC32c (RFC 9260 appendix A) with the field itself as zero.
 func checksum(packet []byte) uint32 {
-	var zero [4]byte
 	table := crc32.MakeTable(crc32.Castagnoli) // the same one each time
-	sum := crc32.Update(0, table, packet[:8])
-	sum = crc32.Update(sum, table, zero[:])
-	return crc32.Update(sum, table, packet[packetHeader:])
+	sum := ^crc32.Update(0, table, packet[:8])
+	for range 4 { // a zero byte each, since an array of them would be allocated
+		sum = table[byte(sum)] ^ sum>>8
+	}
+	return crc32.Update(^sum, table, packet[packetHeader:])
 }
 
 // header of a packet.
