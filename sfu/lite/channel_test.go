@@ -127,7 +127,7 @@ func TestMessagesWaitForTheirHandler(t *testing.T) {
 		}
 	}
 	eventually(t, "some were taken", func() bool { return dc.BufferedAmount() < messages*size })
-	if n := dc.BufferedAmount(); n < messages*size-100<<10 {
+	if n := dc.BufferedAmount(); n < messages*size-2*64<<10 { // what is in order is taken beyond the window, which counts more than bytes
 		t.Errorf("%d bytes of %d wait at the client", n, messages*size)
 	}
 	got := make(chan uint32, messages)

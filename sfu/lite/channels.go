@@ -35,7 +35,7 @@ func newChannels(c *connection, d *answer.Data) *channels {
 		sctp: sctp.New(sctp.Config{
 			MaxPacket: longestPacket, MaxMessage: s.cfg.Limits.Message, Window: s.cfg.Limits.Receive, Buffer: s.cfg.Limits.Send,
 			Streams: closing * s.cfg.Limits.Channels,
-			Memory:  s.memory,
+			Memory:  s.pump.memory,
 		}),
 	}
 }

@@ -4,7 +4,12 @@ import (
 	"container/heap"
 	"sync"
 	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/sctp"
 )
+
+// chunkMemory is how many bytes wait to be used again for messages, of all transports together.
+const chunkMemory = 4 << 20
 
 // grain is what alarms are rounded up to, so that many go off at once: each time costs a wake-up. A delayed report may be late by
 // half of what it waits, a repeat by a quarter, and the rest of SCTP is not precise either.
@@ -23,6 +28,7 @@ func grain(wait time.Duration) time.Duration {
 type pump struct {
 	// Set at construction, never changed.
 	server *Server
+	memory *sctp.Memory  // of messages, of all associations
 	epoch  time.Time     // of alarms
 	wake   chan struct{} // of capacity 1: there is something to look at
 
@@ -65,7 +71,7 @@ func (a *alarms) Pop() any {
 }
 
 func newPump(s *Server) *pump {
-	return &pump{server: s, epoch: time.Now(), wake: make(chan struct{}, 1)}
+	return &pump{server: s, memory: sctp.NewMemory(chunkMemory), epoch: time.Now(), wake: make(chan struct{}, 1)}
 }
 
 // mark has what c has to send sent soon. Twice is once.
