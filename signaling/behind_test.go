@@ -98,7 +98,7 @@ func TestASlowReaderOfADocumentIsBroughtUpToDate(t *testing.T) {
 					acks++
 				}
 			})
-			if got > said*3/4 {
+			if got > said/2 {
 				t.Errorf("was sent %d bytes, of %d that were said", got, said)
 			}
 			if s := a.server.Stats(); acks != wire.acks || s.Closed["4005"] != 0 || s.Data.CaughtUp == 0 {
@@ -110,13 +110,13 @@ func TestASlowReaderOfADocumentIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// talk has a client move its cursor and type, little at a time, until one who reads nothing has been behind for a while: then the buffers
-// of TCP and its queue are full. It returns how many characters were typed, and how many bytes others were told.
+// talk has a client move its cursor and type, little at a time, until it was more than the buffers of TCP and a queue hold. It returns
+// how many characters were typed, and how many bytes others were told.
 func (a *archive) talk(c *caller) (characters uint64, bytes int) {
 	a.t.Helper()
+	const much = 10 << 20 // Linux lets 4 MiB wait for a socket
 	stored := a.server.Stats().Data.Stored
-	for stuck := 0; stuck < 10; {
-		before := a.server.Stats().Data
+	for bytes < much {
 		for range 10 {
 			bytes += c.wave()
 		}
@@ -124,14 +124,6 @@ func (a *archive) talk(c *caller) (characters uint64, bytes int) {
 		characters += 100
 		stored++
 		eventually(a.t, "it is stored", func() bool { return a.server.Stats().Data.Stored == stored })
-		if now := a.server.Stats().Data; now.CaughtUp == before.CaughtUp && now.Dropped[datachannel.DroppedBehind] > before.Dropped[datachannel.DroppedBehind] {
-			stuck++
-		} else {
-			stuck = 0
-		}
-		if characters > 30_000 {
-			a.t.Fatalf("nobody is slow: %+v", a.server.Stats())
-		}
 	}
 	return characters, bytes
 }
