@@ -4,6 +4,8 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
+	"os"
 	"testing"
 	"time"
 	"unsafe"
@@ -216,6 +218,46 @@ func FuzzMedia(f *testing.F) {
 		}
 		r.transportFeedback(nil)
 	})
+}
+
+// A handshake that nobody answers ends: DTLS sets a deadline that is over to have the reading of its inbox end.
+func TestReadingOfTheInboxEndsWithItsDeadline(t *testing.T) {
+	s := socketForTest(t)
+	i, b := newInbox(s, make(chan struct{})), make([]byte, 10)
+	failed := make(chan error)
+	go func() {
+		_, _, err := i.ReadFrom(b)
+		failed <- err
+	}()
+	if err := i.SetReadDeadline(time.Unix(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("reading ended with %v", err)
+	}
+	if err := i.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	i.push([]byte("hello"))
+	if n, _, err := i.ReadFrom(b); n != 5 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// Which scene has how many packets is what half load is found by.
+func TestRateIsWhatReachesSubscribers(t *testing.T) {
+	for _, c := range []struct {
+		scene
+		want float64
+	}{
+		{scene{publishers: 1, subscribers: 30, rooms: 1, feed: camera}, 6900},
+		{scene{publishers: 10, rooms: 7, feed: camera}, 144900},
+		{scene{publishers: 1, subscribers: 100, rooms: 1, feed: talking}, 5000},
+	} {
+		if got := c.rate(); got != c.want {
+			t.Errorf("%d to %d in %d rooms are %v packets a second, not %v", c.publishers, c.subscribers, c.rooms, got, c.want)
+		}
+	}
 }
 
 func TestTwoOfAFewSubscribersAreFull(t *testing.T) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type received struct {
 	packets  uint64
 	repeats  uint64 // sent again, because they were asked for
 	failed   uint64 // not decrypted, or never sent
+	why      error  // of the first that failed
 	first    time.Time
 	times    []time.Duration // from the publisher's system call to the arrival
 	streams  map[uint32]*stream
@@ -115,18 +117,24 @@ func transportNumber(b []byte) (uint16, bool) {
 // opened takes the number in a packet, and with sample notes how long it was under way.
 func (r *received) opened(number uint64, at int64, sample bool) {
 	d, ok := r.sent.since(number, at)
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if !ok {
-		r.failed++
-	} else if sample {
+		r.broken(fmt.Errorf("packet %d came %v before it was sent, or never was sent", number, -d))
+		return
+	}
+	if sample {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.times = append(r.times, d)
 	}
 }
 
-func (r *received) broken() {
+// broken counts a packet that is not what was sent.
+func (r *received) broken(why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.failed == 0 {
+		r.why = why
+	}
 	r.failed++
 }
 
@@ -143,6 +151,7 @@ func (r *received) reset() {
 // tally is what clients received in a window.
 type tally struct {
 	packets, lost, repeats, failed uint64
+	why                            error // of one that failed
 	times                          []time.Duration
 }
 
@@ -150,7 +159,7 @@ type tally struct {
 func (r *received) window() tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := tally{packets: r.packets, repeats: r.repeats, failed: r.failed, times: r.times}
+	t := tally{packets: r.packets, repeats: r.repeats, failed: r.failed, why: r.why, times: r.times}
 	for _, s := range r.streams {
 		if want := s.highest + 1 - s.base; want > s.packets {
 			t.lost += uint64(want - s.packets)
@@ -162,6 +171,9 @@ func (r *received) window() tally {
 func (t *tally) add(o tally) {
 	t.packets, t.lost, t.repeats, t.failed = t.packets+o.packets, t.lost+o.lost, t.repeats+o.repeats, t.failed+o.failed
 	t.times = append(t.times, o.times...)
+	if o.failed > 0 {
+		t.why = o.why
+	}
 }
 
 func (r *received) firstAt() time.Time {
