@@ -120,26 +120,18 @@ func (s *slot) forward(b *batch) {
 		}
 		return
 	}
-	packets, bytes := 0, 0
 	for i := range b.run {
 		in := &b.run[i]
 		if s.caught.layer == b.layer && !s.follows(b, in) {
 			continue
 		}
-		if v := s.send(b.now, b.layer, in); v != forward.Send {
+		if v := s.add(b.now, b.layer, in); v != forward.Send {
 			s.refuse(v)
-			continue
 		}
-		packets++
-		bytes += len(s.downlink.lane.out.Payload) + headerBytes
 	}
+	s.send()
 	if s.Kind == Video && (s.stream.KeyNeeded() == b.layer.id || b.broken && s.target == b.layer) {
 		b.layer.requestKeyFrame()
-	}
-	if packets > 0 {
-		s.downlink.budget.Sent(bytes)
-		s.count.packetsOut.Add(uint64(packets))
-		s.count.bytesOut.Add(uint64(bytes))
 	}
 }
 
@@ -165,22 +157,40 @@ func (s *slot) follows(b *batch, in *forward.In) bool {
 	return true
 }
 
-// send makes lane.out of a packet and sends it.
-func (s *slot) send(now time.Time, l *layer, in *forward.In) forward.Verdict {
+// add makes of a packet what is to be sent, and puts it behind the others of lane.run. send must follow, while the packet is there.
+func (s *slot) add(now time.Time, l *layer, in *forward.In) forward.Verdict {
 	w := s.downlink.lane
-	var sent forward.Sent
-	var v forward.Verdict
-	sent, w.out, v = s.stream.Forward(now, l.id, in, w.scratch[:0])
+	if len(w.run) == maxRun {
+		s.send()
+	}
+	sent, out, v := s.stream.Forward(now, l.id, in, w.scratch[len(w.run)][:0])
 	if v != forward.Send {
 		return v
 	}
 	if s.Kind == Video {
 		s.sent.Add(now, sent)
 	}
-	if err := s.sender.Send(&w.out, w.via); err != nil {
-		s.count.drop(dropSend)
-	}
+	w.run = append(w.run, out)
 	return v
+}
+
+// send sends lane.run.
+func (s *slot) send() {
+	w := s.downlink.lane
+	n, bytes := len(w.run), 0
+	if n == 0 {
+		return
+	}
+	for i := range w.run {
+		bytes += len(w.run[i].Payload) + headerBytes
+	}
+	if sent := s.sender.Send(w.run, w.via); sent < n {
+		s.count.dropped[dropSend].Add(uint64(n - sent)) //nolint:gosec // not negative
+	}
+	w.run = w.run[:0]
+	s.downlink.budget.Sent(bytes)
+	s.count.packetsOut.Add(uint64(n))
+	s.count.bytesOut.Add(uint64(bytes)) //nolint:gosec // likewise
 }
 
 // refuse counts why a packet is not sent.
@@ -293,8 +303,9 @@ func (s *slot) resend(now time.Time, sent *forward.Sent) {
 	}
 	s.downlink.bucket.Take(now, len(raw))
 	s.rtx++
-	w.out = sent.Retransmission(&w.in.Packet, s.rtx, w.scratch[:0])
-	if err := s.sender.SendRTX(&w.out, w.via); err != nil {
+	w.run = append(w.run, sent.Retransmission(&w.in.Packet, s.rtx, w.scratch[0][:0]))
+	err := s.sender.SendRTX(&w.run[0], w.via)
+	if w.run = w.run[:0]; err != nil {
 		s.count.drop(dropSend)
 		return
 	}

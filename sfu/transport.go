@@ -44,8 +44,8 @@ type Transport struct {
 	ctx      context.Context //nolint:containedctx // ends the loop
 	cancel   context.CancelFunc
 
-	overrun atomic.Bool             // a call was lost, the transport is to end
-	quality atomic.Pointer[Quality] // nil before the first report
+	overrun atomic.Bool // a call was lost, the transport is to end
+	quality qualityNow
 
 	// Owned by run.
 	negotiation

@@ -187,14 +187,11 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 		n:         in.N,
 		seq:       uint16(n), //nolint:gosec // modulo 2^16 on purpose
 		timestamp: in.Timestamp + r.cur.tsDelta,
-		marker:    in.Marker || last,
-		key:       in.Key,
-		empty:     !wanted,
+		traits:    marked.when(in.Marker || last) | key.when(in.Key) | empty.when(!wanted || len(in.Payload) == 0),
 	}
 	if wanted {
 		r.count(in, &s)
 	}
-	s.empty = s.empty || len(in.Payload) == 0
 	r.advance(now, n, &s)
 	out := s.live(in, scratch, s.timestamp-r.cur.first)
 	out.Begins, r.cur.begun = !r.cur.begun, true
@@ -216,8 +213,8 @@ func (r *Rewriter) delay(e *Extensions) {
 
 // advance takes note of a packet that is sent.
 func (r *Rewriter) advance(now time.Time, n uint64, s *Sent) {
-	if !s.empty && n > r.carried {
-		r.carried, r.marker = n, s.marker
+	if !s.is(empty) && n > r.carried {
+		r.carried, r.marker = n, s.is(marked)
 	}
 	if n <= r.n {
 		return

@@ -434,7 +434,7 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 
 func TestHistoryGrowsWithTheRateAndNoFurther(t *testing.T) {
 	m := &manner{Format: &Format{RTXPayloadType: 97}}
-	for _, c := range []struct{ perSecond, want int }{{100, leastHistory}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
+	for _, c := range []struct{ perSecond, want int }{{20, leastHistory}, {100, 128}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
 		var h History
 		now := time.Unix(1000, 0)
 		var seq uint16 = 65000

@@ -108,7 +108,8 @@ type Peer interface {
 type Sender interface {
 	// PayloadTypes returns the receiver's for a codec and its retransmissions, 0 where it has none.
 	PayloadTypes(c Codec) (media, rtx uint8, ok bool)
-	Send(o *forward.Out, via *Outlet) error
+	// Send sends packets in a row and returns how many were sent.
+	Send(run []forward.Out, via *Outlet) (sent int)
 	SendRTX(o *forward.Out, via *Outlet) error
 	// Listen has the receiver's feedback told to f, until the peer is closed. To be called once.
 	Listen(f Feedback)

@@ -16,7 +16,11 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
+	"github.com/turnout-rtc/turnout/sfu/sctp"
 )
+
+// chunkMemory is how many bytes wait to be used again for messages, of all transports together.
+const chunkMemory = 4 << 20
 
 // ErrClosed says that the server or the transport was closed.
 var ErrClosed = errors.New("lite: closed")
@@ -30,6 +34,8 @@ type Server struct {
 	count   counters
 	streams streamLimits
 	asking  *asking // nil with ICE-lite
+	pump    *pump
+	memory  *sctp.Memory
 	done    chan struct{}
 	running sync.WaitGroup // everything that Close waits for
 
@@ -66,6 +72,7 @@ func Open(cfg Config) (*Server, error) {
 		cfg.Interfaces = interfaces
 	}
 	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
+	s.pump, s.memory = newPump(s), sctp.NewMemory(chunkMemory)
 	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {
@@ -81,6 +88,7 @@ func Open(cfg Config) (*Server, error) {
 		s.running.Go(func() { s.accept(l.TCPListener) })
 	}
 	s.running.Go(s.clock)
+	s.running.Go(s.pump.run)
 	if cfg.wildcard() {
 		s.running.Go(s.watch)
 	}

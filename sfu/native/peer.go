@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 
@@ -35,6 +36,7 @@ type Peer struct {
 	// Guarded by mu.
 	in      *srtp.Context // nil until there are keys
 	header  rtp.Header    // used again for every packet
+	control rtcp.Header   // likewise
 	parsed  packet.Packet // likewise
 	streams streams
 	due     due

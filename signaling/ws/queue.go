@@ -39,6 +39,17 @@ func (q *queue) pushMessage(b []byte) int {
 	return len(q.small) - before
 }
 
+// sift drops the frames for which keep says false.
+func (q *queue) sift(keep func(Frame) bool) {
+	all := outgoing{queue: *q}
+	*q = queue{}
+	for f := all.take(1); f != nil; f = all.take(1) {
+		if keep(f) {
+			q.push(f)
+		}
+	}
+}
+
 // outgoing is a queue that is being written.
 type outgoing struct {
 	queue

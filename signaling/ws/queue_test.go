@@ -46,6 +46,34 @@ func TestAQueueGivesWholeFramesInOrder(t *testing.T) {
 	}
 }
 
+func TestAQueueKeepsWhatItIsToldToKeep(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		var q queue
+		var want []byte
+		for range random.IntN(30) {
+			b := bytes.Repeat([]byte{byte(random.IntN(2))}, []int{1, 125, 126, 4 << 10, 70_000}[random.IntN(5)])
+			if q.push(Binary(b)); b[0] == 1 {
+				want = append(want, Binary(b)...)
+			}
+		}
+		q.sift(func(f Frame) bool {
+			return f.Payload()[0] == 1 && len(f.Payload()) == bytes.Count(f.Payload(), []byte{1})
+		})
+		if q.bytes != len(want) {
+			t.Fatalf("%d bytes, want %d", q.bytes, len(want))
+		}
+		var got []byte
+		o := outgoing{queue: q}
+		for b := o.take(1000); b != nil; b = o.take(1000) {
+			got = append(got, b...)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatal("what is kept is not what was to be kept")
+		}
+	}
+}
+
 func TestFramesAreGatheredWhileAConnIsBusy(t *testing.T) {
 	const frames = 1000
 	_, c, _ := open(t, Config{Gather: 5 * time.Millisecond}, func(c *Conn, _ string) {
