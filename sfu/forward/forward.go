@@ -118,13 +118,13 @@ func (r *Rewriter) SetTarget(highest codec.Layer) { r.target = highest }
 // is shown already ends the waiting.
 func (r *Rewriter) Switch(f Format) {
 	r.refused = 0
-	if r.cur != nil && *r.cur.manner.Format == f {
+	if r.cur != nil && r.cur.manner.Format == f {
 		r.next = nil
 		return
 	}
 	if r.cur != nil && r.cur.manner.Source == f.Source { // it comes in another codec, or is wanted as another payload type
 		if !f.Codec.Video() && r.cur.manner.ClockRate == f.ClockRate {
-			r.cur.manner, r.next = &manner{Format: &f}, nil // encoders turn redundancy on and off between two packets
+			r.cur.manner, r.next = &manner{Format: f}, nil // encoders turn redundancy on and off between two packets
 			return
 		}
 		r.cur = nil

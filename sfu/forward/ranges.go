@@ -11,6 +11,7 @@ const (
 // late is mapped as it would have been in its time. Numbers do not wrap. It is made by newRanges.
 type ranges struct {
 	highest uint64 // newest number seen
+	newest  span   // the last of spans once more: most numbers need no other
 
 	// Where the offset changes: numbers from `from` on are sent as n + delta, modulo 2^64. Oldest first, in a ring of which `count`
 	// entries before `end` are used.
@@ -31,7 +32,7 @@ func (r *ranges) push(s span) {
 	if r.count == len(r.spans) && r.count < maxSpans {
 		r.grow()
 	}
-	*r.span(r.end) = s
+	*r.span(r.end), r.newest = s, s
 	r.end++
 	r.count = min(r.count+1, len(r.spans))
 }
@@ -55,28 +56,29 @@ func (r *ranges) leaveOut(n uint64) bool {
 		return false
 	}
 	r.highest = n
-	newest := r.span(r.end - 1)
-	if newest.from == n { // the one before was left out, too
-		*newest = span{n + 1, newest.delta - 1}
+	next := span{n + 1, r.newest.delta - 1}
+	if r.newest.from == n { // the one before was left out, too
+		*r.span(r.end - 1), r.newest = next, next
 		return true
 	}
-	r.push(span{n + 1, newest.delta - 1})
+	r.push(next)
 	return true
 }
 
 // number maps n. ok is false for what is older than the first or than what is remembered, and for what was left out.
 func (r *ranges) number(n uint64) (out uint64, ok bool) {
 	r.highest = max(r.highest, n)
-	for i := 1; i <= r.count; i++ {
+	if n >= r.newest.from {
+		return n + r.newest.delta, true
+	}
+	for i := 2; i <= r.count; i++ {
 		s := r.span(r.end - i)
 		if n < s.from {
 			continue
 		}
-		if i > 1 {
-			// Before the next span begins, as many numbers are left out as the offset changes by.
-			if next := r.span(r.end - i + 1); n >= next.from-(s.delta-next.delta) {
-				return 0, false
-			}
+		// Before the next span begins, as many numbers are left out as the offset changes by.
+		if next := r.span(r.end - i + 1); n >= next.from-(s.delta-next.delta) {
+			return 0, false
 		}
 		return n + s.delta, true
 	}

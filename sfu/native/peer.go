@@ -25,12 +25,12 @@ import (
 // Peer is the server's end of one RTCPeerConnection.
 type Peer struct {
 	// Set at construction, never changed.
+	wire      wire     // transport, but in tests
+	out       outbound // with wire, which every packet needs
 	host      *Host
 	on        link.Handlers
 	transport *lite.Transport
-	wire      wire // transport, but in tests
 	cname     string
-	out       outbound
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -91,6 +91,9 @@ func (p *Peer) Answer(_ context.Context, offer string, slots []link.Slot) (strin
 	}
 	return sdp, senders, nil
 }
+
+// Again is the last answer once more.
+func (p *Peer) Again() string { return p.transport.Again() }
 
 // AddCandidate takes a candidate of the client's. All m-lines share one transport, so it does not matter whose it is.
 func (p *Peer) AddCandidate(candidate, _ string, _ uint16, ufrag string) error {

@@ -24,24 +24,26 @@ const (
 )
 
 // Sender is one slot's outgoing stream.
+//
+// What every packet needs stands together: between two frames it has left the processor's cache.
 type Sender struct {
 	// Set at construction, never changed.
-	peer       *Peer
 	codecs     []answer.Codec
 	video      bool
+	rate       uint32
+	peer       *Peer
 	ssrc, rtx  uint32
 	extensions sentExtensions
-	rate       uint32
-
-	feedback  link.Feedback   // set by Listen, before the sender is found by its SSRC
-	reception delivery.Stream // guarded by peer.heard.mu
 
 	// Guarded by peer.out.mu.
 	media, again seal.Stream // of ssrc and rtx, as far as they have come
-	sent         report.Sender
 	reportedAt   time.Time
 	soon         bool // the times of the stream have changed since the last report
 	captured     bool // it is known when the newest packet was captured
+	sent         report.Sender
+
+	feedback  link.Feedback   // set by Listen, before the sender is found by its SSRC
+	reception delivery.Stream // guarded by peer.heard.mu
 }
 
 func newSender(p *Peer, m *answer.Media) *Sender {
