@@ -35,8 +35,10 @@ func (a *agenda) ripe(now time.Time) {
 
 // looked calls look for each marked member, also for those that are marked meanwhile, and notes when it is to be looked at again.
 func (a *agenda) looked(look func(*Member) (time.Time, bool)) {
-	for i := 0; i < len(a.changed); i++ {
+	i := 0
+	for i < len(a.changed) {
 		m := a.changed[i]
+		i++
 		m.next.changed = false
 		if at, ok := look(m); ok {
 			a.set(m, at)

@@ -87,7 +87,7 @@ func (c *cast) enter(j join, full bool) (*client, error) {
 	c.clients = append(c.clients, one)
 	c.mu.Unlock()
 	if !full {
-		c.loop.listen(one.listener())
+		c.loop.listen <- one.listener()
 	}
 	return one, nil
 }
@@ -96,7 +96,7 @@ func (c *cast) enter(j join, full bool) (*client, error) {
 func (c *cast) publish(one *client, f feed) {
 	p := &publisher{feed: f, phase: c.phases.Float64(), sent: c.sent, seal: one.protect.seal, send: one.transmit}
 	one.source.Store(p)
-	c.loop.publish(p)
+	c.loop.publish <- p
 }
 
 // gather brings a room of a scene in.
@@ -143,7 +143,7 @@ func (c *cast) gatherSinks(s scene) error {
 		}
 		c.sinks = append(c.sinks, k)
 		if !k.full {
-			c.loop.listen(k.listener())
+			c.loop.listen <- k.listener()
 		}
 	}
 	if c.source, err = newSocket(); err != nil {
@@ -152,7 +152,7 @@ func (c *cast) gatherSinks(s scene) error {
 	c.source.quiet()
 	to := destination(server)
 	send := func(b []byte) error { return c.source.send(b, to) }
-	c.loop.publish(&publisher{feed: s.feed, phase: c.phases.Float64(), sent: c.sent, seal: floorSeal, send: send})
+	c.loop.publish <- &publisher{feed: s.feed, phase: c.phases.Float64(), sent: c.sent, seal: floorSeal, send: send}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -56,7 +57,7 @@ func newClient(certificate tls.Certificate, full bool, sent *sendings) (*client,
 		socket: s, certificate: certificate, local: credentials{rand.Text()[:8], rand.Text()}, full: full,
 		bound: make(chan struct{}), done: make(chan struct{}), received: received{sent: sent},
 	}
-	c.control = &inbox{socket: s, packets: make(chan []byte, 64), done: c.done}
+	c.control = newInbox(s, c.done)
 	return c, nil
 }
 
@@ -147,10 +148,10 @@ func (c *client) media(b []byte, at int64) {
 	}
 	number, err := c.protect.open(b)
 	if err != nil {
-		c.received.broken()
+		c.received.broken(fmt.Errorf("stream %d, packet %d: %w", binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:]), err))
 		return
 	}
-	c.received.opened(number, at, sample)
+	c.received.opened(b, number, at, sample)
 }
 
 // reports reads the server's: a publisher is asked for key frames.

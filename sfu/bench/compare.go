@@ -75,27 +75,37 @@ func (c contest) scenes() ([]scene, error) {
 	return all, nil
 }
 
-// fineLate is the per cent of frames that may leave late without anything being said.
-const fineLate = 2
+// What may be without anything being said, in per cent.
+const (
+	fineLate   = 2 // of the frames
+	fineBeside = 5 // of a processor
+)
 
 // doubt says where figures are not, or not only, those of the server.
 func doubt(kind string, all []outcome) {
 	var dropped, failed, repeats float64
+	var why error
 	for _, o := range all {
+		if o.failed > 0 {
+			why = o.why
+		}
 		dropped, failed, repeats = dropped+o.dropped, failed+o.failed, repeats+o.repeats
 	}
 	m := middle(all)
+	if m.beside > fineBeside || m.besideLoad > fineBeside {
+		fmt.Printf("%s: something else used %.0f %% of the server's processor, and %.0f %% of that of the load\n", kind, m.beside, m.besideLoad)
+	}
 	if m.load > maxLoad {
 		fmt.Printf("%s: the load is saturated: it is busy %.0f %% of its time\n", kind, 100*m.load)
 	}
 	if m.late > fineLate {
-		fmt.Printf("%s: %.1f %% of frames left more than %v late: the load is saturated, or something else runs on its processor\n", kind, m.late, lateAfter)
+		fmt.Printf("%s: %.1f %% of frames left more than %v late\n", kind, m.late, lateAfter)
 	}
 	if dropped > 0 {
 		fmt.Printf("%s: the load has read %.0f messages too late: the kernel dropped them, and they are in the loss\n", kind, dropped)
 	}
 	if failed > 0 {
-		fmt.Printf("%s: %.0f packets could not be decrypted, or were never sent\n", kind, failed)
+		fmt.Printf("%s: %.0f packets are not what was sent: %v\n", kind, failed, why)
 	}
 	if repeats > 0 {
 		fmt.Printf("%s: %.0f packets came again, as was asked\n", kind, repeats)
@@ -119,6 +129,8 @@ func middle(list []outcome) outcome {
 		p50:         median(func(o outcome) float64 { return o.p50 }),
 		p99:         median(func(o outcome) float64 { return o.p99 }),
 		packetsRate: median(func(o outcome) float64 { return o.packetsRate }),
+		beside:      median(func(o outcome) float64 { return o.beside }),
+		besideLoad:  median(func(o outcome) float64 { return o.besideLoad }),
 		load:        median(func(o outcome) float64 { return o.load }),
 		late:        median(func(o outcome) float64 { return o.late }),
 	}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
+	"os"
 	"testing"
 	"time"
 	"unsafe"
@@ -109,7 +111,8 @@ func TestJoinedDatagramsComeOneByOne(t *testing.T) {
 func FuzzControl(f *testing.F) {
 	message := make([]byte, controlSpace)
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&message[0]))
-	h.Level, h.Type, h.Len = unix.IPPROTO_UDP, unix.UDP_GRO, uint64(unix.CmsgLen(4))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_GRO
+	h.SetLen(unix.CmsgLen(4))
 	binary.NativeEndian.PutUint32(message[unix.CmsgLen(0):], 1200)
 	f.Add(message, 5000)
 	f.Add([]byte{}, 100)
@@ -167,6 +170,32 @@ func TestLossIsCountedAndAskedForOnce(t *testing.T) {
 	}
 }
 
+// A receiver that decrypts one packet of five has to decrypt one of each stream before its numbers wrap, or it never will
+// (RFC 3711 §3.3.1).
+func TestNewStreamsAreDecryptedFromTheFirstPacket(t *testing.T) {
+	r := received{sent: new(sendings)}
+	r.sent.note(9)
+	at := time.Now().UnixNano()
+	for seq := range uint16(sampleEvery - 2) {
+		b := media(seq, seq, videoType)
+		if _, sample := r.packet(b, at); !sample {
+			t.Errorf("packet %d is not decrypted, though none before it was", seq)
+		}
+	}
+	b := media(sampleEvery-2, sampleEvery-2, videoType)
+	r.packet(b, at)
+	r.opened(b, 9, at, true)
+	var samples int
+	for i := range uint16(10 * sampleEvery) {
+		if _, sample := r.packet(media(sampleEvery+i, sampleEvery+i, videoType), at); sample {
+			samples++
+		}
+	}
+	if samples != 10 {
+		t.Errorf("%d packets of %d are decrypted", samples, 10*sampleEvery)
+	}
+}
+
 func TestReportsTellWhatArrived(t *testing.T) {
 	r := received{sent: new(sendings)}
 	at := time.Now().UnixNano()
@@ -216,6 +245,73 @@ func FuzzMedia(f *testing.F) {
 		}
 		r.transportFeedback(nil)
 	})
+}
+
+// A handshake that nobody answers ends: DTLS sets a deadline that is over to have the reading of its inbox end.
+func TestReadingOfTheInboxEndsWithItsDeadline(t *testing.T) {
+	s := socketForTest(t)
+	i, b := newInbox(s, make(chan struct{})), make([]byte, 10)
+	failed := make(chan error)
+	go func() {
+		_, _, err := i.ReadFrom(b)
+		failed <- err
+	}()
+	if err := i.SetReadDeadline(time.Unix(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("reading ended with %v", err)
+	}
+	if err := i.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	i.push([]byte("hello"))
+	if n, _, err := i.ReadFrom(b); n != 5 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// Which scene has how many packets is what half load is found by.
+func TestRateIsWhatReachesSubscribers(t *testing.T) {
+	for _, c := range []struct {
+		scene
+		want float64
+	}{
+		{scene{publishers: 1, subscribers: 30, rooms: 1, feed: camera}, 6900},
+		{scene{publishers: 10, rooms: 7, feed: camera}, 144900},
+		{scene{publishers: 1, subscribers: 100, rooms: 1, feed: talking}, 5000},
+	} {
+		if got := c.rate(); got != c.want {
+			t.Errorf("%d to %d in %d rooms are %v packets a second, not %v", c.publishers, c.subscribers, c.rooms, got, c.want)
+		}
+	}
+}
+
+// What the load itself did, and what others did beside it, does not enter the server's figures.
+func TestFiguresOfServerLoadAndOthersAreApart(t *testing.T) {
+	start := time.Unix(1000, 0)
+	before := mark{server: usage{CPU: 100, Mallocs: 5}, used: [2]int64{7000, 8000}, own: 50, at: start}
+	after := mark{
+		server: usage{CPU: 100 + 400_000, Mallocs: 5 + 3000}, used: [2]int64{7000 + 500_000, 8000 + 250_000},
+		own: 50 + 200_000, played: 200, late: 1, drops: 3, at: start.Add(time.Second),
+	}
+	seen := tally{packets: 99_000, lost: 1000}
+	for i := range 101 {
+		seen.times = append(seen.times, time.Duration(100-i)*time.Millisecond)
+	}
+	o := judge(before, after, seen)
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"CPU", o.cpu, 400.0 / 99}, {"busy", o.busy, 0.4}, {"allocations", o.allocs, 3.0 / 99}, {"loss", o.loss, 1},
+		{"median", o.p50, 50}, {"99th", o.p99, 99}, {"rate", o.packetsRate, 99_000}, {"load", o.load, 0.2}, {"late", o.late, 0.5},
+		{"dropped", o.dropped, 3}, {"beside the server", o.beside, 10}, {"beside the load", o.besideLoad, 5},
+	} {
+		if diff := c.got - c.want; diff < -1e-9 || diff > 1e-9 {
+			t.Errorf("%s is %v, not %v", c.name, c.got, c.want)
+		}
+	}
 }
 
 func TestTwoOfAFewSubscribersAreFull(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 type loop struct {
 	done    chan struct{} // closed by close
 	ended   chan struct{}
-	newcome chan newcomer
+	publish chan *publisher // has the loop send for it
+	listen  chan *listener  // has the loop read for it, and call its functions
 
 	played, late atomic.Uint64 // frames and audio packets sent, and those that were due more than lateAfter ago
 
@@ -31,13 +32,7 @@ type listener struct {
 	take   func(b []byte, at int64)
 	idle   func() // all was taken
 	tell   func() // feedback is due; it may be nil
-	visits int
-}
-
-// newcomer is one of the two.
-type newcomer struct {
-	publisher *publisher
-	listener  *listener
+	seen   int    // visits
 }
 
 // A listener is visited every hundredth of a second, and gives feedback at every tenth visit. The listeners are visited in
@@ -56,22 +51,12 @@ func newLoop() (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{done: make(chan struct{}), ended: make(chan struct{}), newcome: make(chan newcomer, 64), alarm: a, batch: newBatch()}
+	l := &loop{
+		done: make(chan struct{}), ended: make(chan struct{}), publish: make(chan *publisher), listen: make(chan *listener),
+		alarm: a, batch: newBatch(),
+	}
 	go l.run()
 	return l, nil
-}
-
-// publish has the loop send for a publisher.
-func (l *loop) publish(p *publisher) { l.add(newcomer{publisher: p}) }
-
-// listen has the loop read for a subscriber, whose functions it calls.
-func (l *loop) listen(one *listener) { l.add(newcomer{listener: one}) }
-
-func (l *loop) add(n newcomer) {
-	select {
-	case l.newcome <- n:
-	case <-l.done:
-	}
 }
 
 // close ends the loop and waits for it.
@@ -88,8 +73,12 @@ func (l *loop) run() {
 		select {
 		case <-l.done:
 			return
-		case n := <-l.newcome:
-			l.seat(n)
+		case p := <-l.publish:
+			p.begin(time.Now())
+			l.publishers = append(l.publishers, p)
+			continue
+		case one := <-l.listen:
+			l.seat(one)
 			continue
 		default:
 		}
@@ -108,17 +97,12 @@ func (l *loop) run() {
 	}
 }
 
-func (l *loop) seat(n newcomer) {
-	switch {
-	case n.publisher != nil:
-		n.publisher.begin(time.Now())
-		l.publishers = append(l.publishers, n.publisher)
-	case n.listener != nil:
-		group := l.joined % visits
-		n.listener.visits = l.joined / visits // not all of a group report at the same visit
-		l.groups[group] = append(l.groups[group], n.listener)
-		l.joined++
-	}
+// seat puts a listener into a group. Not all of a group report at the same visit.
+func (l *loop) seat(one *listener) {
+	group := l.joined % visits
+	one.seen = l.joined / visits
+	l.groups[group] = append(l.groups[group], one)
+	l.joined++
 }
 
 // sendDue sends what is due, and says when it has to be called again.
@@ -146,7 +130,7 @@ func (l *loop) visitGroup() {
 	for _, one := range l.groups[l.visit] {
 		l.batch.drain(one.socket, one.take)
 		one.idle()
-		if one.visits++; one.visits%visits == 0 && one.tell != nil {
+		if one.seen++; one.seen%visits == 0 && one.tell != nil {
 			one.tell()
 		}
 		l.sendDue(time.Now())

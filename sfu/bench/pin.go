@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,27 @@ func checkBound(pid int) error {
 		}
 	}
 	return nil
+}
+
+// used is the time a processor was busy since the system has started, in µs, whoever used it.
+func used(cpu int) (sum int64) {
+	const tick = 10000 // µs: proc(5) counts in hundredths of a second
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		name, rest, _ := strings.Cut(line, " ")
+		if name != fmt.Sprintf("cpu%d", cpu) {
+			continue
+		}
+		for i, f := range strings.Fields(rest) {
+			if n, err := strconv.ParseInt(f, 10, 64); err == nil && i < 8 && i != 3 && i != 4 { // idle, and waiting for disks
+				sum += n * tick
+			}
+		}
+	}
+	return sum
 }
 
 // spent is the time this program has used, in µs.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type received struct {
 	packets  uint64
 	repeats  uint64 // sent again, because they were asked for
 	failed   uint64 // not decrypted, or never sent
+	why      error  // of the first that failed
 	first    time.Time
 	times    []time.Duration // from the publisher's system call to the arrival
 	streams  map[uint32]*stream
@@ -39,10 +41,11 @@ type stream struct {
 	base    uint32
 	packets uint32
 	missing []uint16 // to be asked for
+	opened  bool     // a packet of it was decrypted: from then on it is known how often its numbers have wrapped
 }
 
 // packet takes an RTP packet, still encrypted: its header is not. first says whether it came for the first time, sample whether
-// its time is to be noted.
+// it is to be decrypted and timed.
 func (r *received) packet(b []byte, at int64) (first, sample bool) {
 	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
 	now := time.Unix(0, at)
@@ -65,7 +68,7 @@ func (r *received) packet(b []byte, at int64) (first, sample bool) {
 	}
 	r.packets++
 	s.take(seq)
-	return true, r.packets%sampleEvery == 0
+	return true, r.packets%sampleEvery == 0 || !s.opened
 }
 
 func (s *stream) take(seq uint16) {
@@ -112,21 +115,28 @@ func transportNumber(b []byte) (uint16, bool) {
 	return 0, false
 }
 
-// opened takes the number in a packet, and with sample notes how long it was under way.
-func (r *received) opened(number uint64, at int64, sample bool) {
+// opened takes a packet that was decrypted, and its number. With sample it notes how long it was under way.
+func (r *received) opened(b []byte, number uint64, at int64, sample bool) {
 	d, ok := r.sent.since(number, at)
+	if !ok {
+		r.broken(fmt.Errorf("packet %d came %v before it was sent, or never was sent", number, -d))
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok {
-		r.failed++
-	} else if sample {
+	r.streams[binary.BigEndian.Uint32(b[8:])].opened = true
+	if sample {
 		r.times = append(r.times, d)
 	}
 }
 
-func (r *received) broken() {
+// broken counts a packet that is not what was sent.
+func (r *received) broken(why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.failed == 0 {
+		r.why = why
+	}
 	r.failed++
 }
 
@@ -143,6 +153,7 @@ func (r *received) reset() {
 // tally is what clients received in a window.
 type tally struct {
 	packets, lost, repeats, failed uint64
+	why                            error // of one that failed
 	times                          []time.Duration
 }
 
@@ -150,7 +161,7 @@ type tally struct {
 func (r *received) window() tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := tally{packets: r.packets, repeats: r.repeats, failed: r.failed, times: r.times}
+	t := tally{packets: r.packets, repeats: r.repeats, failed: r.failed, why: r.why, times: r.times}
 	for _, s := range r.streams {
 		if want := s.highest + 1 - s.base; want > s.packets {
 			t.lost += uint64(want - s.packets)
@@ -162,6 +173,9 @@ func (r *received) window() tally {
 func (t *tally) add(o tally) {
 	t.packets, t.lost, t.repeats, t.failed = t.packets+o.packets, t.lost+o.lost, t.repeats+o.repeats, t.failed+o.failed
 	t.times = append(t.times, o.times...)
+	if o.failed > 0 {
+		t.why = o.why
+	}
 }
 
 func (r *received) firstAt() time.Time {

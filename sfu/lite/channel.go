@@ -112,6 +112,7 @@ func (c *Channel) finish() {
 func (c *Channel) over() {
 	k := c.conn
 	c.state = isClosed
+	k.channels.open--
 	if c.high {
 		c.high = false
 		k.channels.high--

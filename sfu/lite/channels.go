@@ -11,6 +11,9 @@ import (
 // longestLabel is how long the label or the protocol of a channel may be, in bytes. Ours are short.
 const longestLabel = 1024
 
+// closing is how many streams there may be for each channel that may be open: some are being closed, which takes a round trip.
+const closing = 2
+
 // channels are the data channels of one connection, over one SCTP association. All is guarded by the connection's mu.
 type channels struct {
 	// Set at construction, never changed.
@@ -21,6 +24,7 @@ type channels struct {
 	all   map[uint16]*Channel // by stream; also those that we have closed and the peer has not
 	begun bool                // the association was established
 	ended bool                // nothing can be sent or received any more
+	open  int                 // of all
 	high  int                 // channels above the threshold of OnDrain
 }
 
@@ -30,8 +34,8 @@ func newChannels(c *connection, d *answer.Data) *channels {
 		conn: c, largest: int(d.MaxMessageSize), all: map[uint16]*Channel{},
 		sctp: sctp.New(sctp.Config{
 			MaxPacket: longestPacket, MaxMessage: s.cfg.Limits.Message, Window: s.cfg.Limits.Receive, Buffer: s.cfg.Limits.Send,
-			Streams: 2 * s.cfg.Limits.Channels, // some are being closed while others are opened
-			Memory:  s.memory,
+			Streams: closing * s.cfg.Limits.Channels,
+			Memory:  s.pump.memory,
 		}),
 	}
 }
@@ -62,7 +66,7 @@ func (s *channels) message(m sctp.Message) {
 	c := s.all[m.Stream]
 	switch control := m.PPID == dcep.Control; {
 	case control && c == nil:
-		s.open(m)
+		s.asked(m)
 	case control: // nothing that we have asked for
 	case c == nil:
 		s.conn.transport.server.count.badChannel.Add(1)
@@ -73,14 +77,14 @@ func (s *channels) message(m sctp.Message) {
 	s.sctp.Taken(len(m.Data))
 }
 
-// open opens the channel that the peer asks for, or closes its stream.
-func (s *channels) open(m sctp.Message) {
-	count := &s.conn.transport.server.count
+// asked opens the channel that the peer asks for, or closes its stream.
+func (s *channels) asked(m sctp.Message) {
+	count, limit := &s.conn.transport.server.count, s.conn.transport.server.cfg.Limits.Channels
 	asked, err := dcep.ParseOpen(m.Data, longestLabel)
 	switch {
 	case err != nil:
 		count.badChannel.Add(1)
-	case len(s.all) >= s.conn.transport.server.cfg.Limits.Channels:
+	case s.open >= limit || len(s.all) >= closing*limit:
 		count.channelLimit.Add(1)
 	default:
 		if s.sctp.Send(time.Time{}, m.Stream, dcep.Control, dcep.AppendAck(nil), sctp.Reliability{}) != nil {
@@ -90,6 +94,7 @@ func (s *channels) open(m sctp.Message) {
 			Unordered: asked.Unordered, Limited: asked.Limited, MaxRetransmits: int(asked.MaxRetransmits), Lifetime: asked.Lifetime,
 		}}
 		s.all[m.Stream] = c
+		s.open++
 		s.conn.tellLater(c, wasOpened)
 		return
 	}

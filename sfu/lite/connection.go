@@ -44,7 +44,7 @@ func newConnection(t *Transport, records *record.Layer) *connection {
 	return &connection{transport: t, records: records}
 }
 
-// control takes over a datagram, and returns c if there may be something to send.
+// control takes over a datagram, and returns c if there is something to send.
 func (c *connection) control(now time.Time, p netio.Packet) *connection {
 	due := c.receive(now, p.Data)
 	p.Release()
@@ -54,7 +54,7 @@ func (c *connection) control(now time.Time, p netio.Packet) *connection {
 	return c
 }
 
-// receive opens the records of a datagram where they lie, and says whether there may be something to send.
+// receive opens the records of a datagram where they lie, and says whether there is something to send.
 func (c *connection) receive(now time.Time, datagram []byte) (due bool) {
 	var found findings
 	c.mu.Lock()
@@ -66,6 +66,10 @@ func (c *connection) receive(now time.Time, datagram []byte) (due bool) {
 			continue
 		}
 		c.take(now, kind, content, &found)
+	}
+	if found.data && !c.isDue(now) { // nothing to send yet: an acknowledgement may wait
+		found.data = false
+		c.setAlarm(now)
 	}
 	told := len(c.news) > 0
 	c.mu.Unlock()
@@ -85,7 +89,7 @@ func (c *connection) receive(now time.Time, datagram []byte) (due bool) {
 
 // findings are what a datagram asks for.
 type findings struct {
-	data   bool // data arrived: there may be something to send
+	data   bool // data arrived
 	repeat bool // the peer lacks our last flight
 	ended  bool // the peer ended the connection
 }
@@ -142,7 +146,7 @@ func (c *connection) pour(now time.Time, out *Outlet) {
 		return
 	}
 	for range pouring {
-		if !c.sendPacket(now, path, out) {
+		if !c.isDue(now) || !c.sendPacket(now, path, out) {
 			break
 		}
 	}
@@ -153,6 +157,12 @@ func (c *connection) pour(now time.Time, out *Outlet) {
 	if told {
 		c.tell()
 	}
+}
+
+// isDue says whether SCTP has something to send, or to look after. mu is held.
+func (c *connection) isDue(now time.Time) bool {
+	due, ok := c.channels.sctp.Due()
+	return ok && !due.After(now)
 }
 
 // sendPacket sends one packet of SCTP, if there is one. mu is held.
@@ -176,11 +186,11 @@ func (c *connection) setAlarm(now time.Time) {
 	due, ok := c.channels.sctp.Due()
 	switch {
 	case !ok:
-	case !due.After(now):
+	case !due.After(now): // it had its share
 		c.transport.server.pump.mark(c)
 	case c.alarmed.IsZero() || due.Before(c.alarmed): // one that goes off too early finds nothing to do
 		c.alarmed = due
-		c.transport.server.pump.set(c, due)
+		c.transport.server.pump.set(c, now, due)
 	}
 }
 

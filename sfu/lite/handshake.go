@@ -15,7 +15,7 @@ import (
 
 var errNoState = errors.New("lite: DTLS has ended, or has no state to export from")
 
-// control takes over a datagram of DTLS, and returns the connection if it may have something to send. The first one begins the
+// control takes over a datagram of DTLS, and returns the connection if it has something to send. The first one begins the
 // handshake; those after it are the connection's.
 func (t *Transport) control(now time.Time, p netio.Packet) *connection {
 	if c := t.conn.Load(); c != nil {

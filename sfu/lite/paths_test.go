@@ -160,8 +160,16 @@ func testSilentPeerIsNotSentToAndComesBack(t *testing.T, full bool) {
 	if p, ok := x.Path(); ok {
 		t.Errorf("still sending to %v without consent", p.Remote)
 	}
+	heard := make(chan string, 1)
+	p.dc.OnMessage(func(m webrtc.DataChannelMessage) { heard <- string(m.Data) })
+	if err := ch.Send([]byte("meanwhile")); err != nil {
+		t.Fatal(err)
+	}
 	n.blocked.Store(false)
 	x.waitFor(t, lite.Connected)
+	if got := receive(t, heard, "what was sent meanwhile"); got != "meanwhile" {
+		t.Errorf("got %q", got)
+	}
 	p.receives(out)
 	p.echoes(ch, false)
 }

@@ -4,16 +4,31 @@ import (
 	"container/heap"
 	"sync"
 	"time"
+
+	"github.com/turnout-rtc/turnout/sfu/sctp"
 )
 
-// grain is what alarms are rounded up to, so that many go off at once. Nothing in SCTP is so precise.
-const grain = 10 * time.Millisecond
+// chunkMemory is how many bytes wait to be used again for messages, of all transports together.
+const chunkMemory = 4 << 20
+
+// grain is what alarms are rounded up to, so that many go off at once: each time costs a wake-up. A delayed report may be late by
+// half of what it waits, a repeat by a quarter, and the rest of SCTP is not precise either.
+func grain(wait time.Duration) time.Duration {
+	switch {
+	case wait < 100*time.Millisecond:
+		return 10 * time.Millisecond
+	case wait < 300*time.Millisecond:
+		return 50 * time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
 
 // pump sends what data channels have to send, for all transports: one wake-up for what was queued together, and few system
 // calls. What answers a packet that has just arrived is sent by who received it.
 type pump struct {
 	// Set at construction, never changed.
 	server *Server
+	memory *sctp.Memory  // of messages, of all associations
 	epoch  time.Time     // of alarms
 	wake   chan struct{} // of capacity 1: there is something to look at
 
@@ -56,7 +71,7 @@ func (a *alarms) Pop() any {
 }
 
 func newPump(s *Server) *pump {
-	return &pump{server: s, epoch: time.Now(), wake: make(chan struct{}, 1)}
+	return &pump{server: s, memory: sctp.NewMemory(chunkMemory), epoch: time.Now(), wake: make(chan struct{}, 1)}
 }
 
 // mark has what c has to send sent soon. Twice is once.
@@ -81,8 +96,9 @@ func (p *pump) look() {
 }
 
 // set has c pour at a time, rounded up, unless it does so earlier.
-func (p *pump) set(c *connection, at time.Time) {
-	due := max(at.Sub(p.epoch)+grain-1, grain).Truncate(grain)
+func (p *pump) set(c *connection, now, at time.Time) {
+	g := grain(at.Sub(now))
+	due := at.Sub(p.epoch).Truncate(g) + g
 	p.mu.Lock()
 	switch a := &c.alarm; {
 	case a.at == 0:

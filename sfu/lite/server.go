@@ -16,11 +16,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
-	"github.com/turnout-rtc/turnout/sfu/sctp"
 )
-
-// chunkMemory is how many bytes wait to be used again for messages, of all transports together.
-const chunkMemory = 4 << 20
 
 // ErrClosed says that the server or the transport was closed.
 var ErrClosed = errors.New("lite: closed")
@@ -35,7 +31,6 @@ type Server struct {
 	streams streamLimits
 	asking  *asking // nil with ICE-lite
 	pump    *pump
-	memory  *sctp.Memory
 	done    chan struct{}
 	running sync.WaitGroup // everything that Close waits for
 
@@ -72,7 +67,7 @@ func Open(cfg Config) (*Server, error) {
 		cfg.Interfaces = interfaces
 	}
 	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
-	s.pump, s.memory = newPump(s), sctp.NewMemory(chunkMemory)
+	s.pump = newPump(s)
 	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {
@@ -217,15 +212,13 @@ func (s *Server) remove(t *Transport, end func()) {
 	}
 }
 
-// start runs f while t lives, for Close to wait for. It says whether it did.
-func (s *Server) start(t *Transport, f func()) bool {
+// start runs f while t lives, for Close to wait for.
+func (s *Server) start(t *Transport, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.transports[t]
-	if ok {
+	if _, ok := s.transports[t]; ok {
 		s.running.Go(f)
 	}
-	return ok
 }
 
 // clock is the one timer of all transports.

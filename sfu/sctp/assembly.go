@@ -42,7 +42,7 @@ func (a *assembly) room(n int, fills bool) bool {
 	if fills {
 		limit *= 2
 	}
-	return a.used+n+overhead <= limit && len(a.runs) < mostRuns
+	return a.used+cost(n) <= limit && len(a.runs) < mostRuns
 }
 
 // free is the room that the peer is told of.
@@ -82,8 +82,7 @@ func (a *assembly) add(p piece, follows bool) error {
 		if len(p.data) > a.cfg.MaxMessage {
 			return ErrMessage
 		}
-		a.whole(p.stream, p.ssn, p.ppid, p.flags&flagUnordered != 0, slices.Clone(p.data))
-		return nil
+		return a.whole(p.stream, p.ssn, p.ppid, p.flags&flagUnordered != 0, slices.Clone(p.data))
 	}
 	return a.fragment(at, p)
 }
@@ -118,7 +117,7 @@ func (r *run) fits(p *piece) bool {
 func (a *assembly) fragment(at int, p piece) error {
 	c := a.cfg.Memory.get(len(p.data))
 	copy(c.data, p.data)
-	a.used += len(p.data) + overhead
+	a.used += cost(len(p.data))
 	r := run{
 		first: p.tsn, last: p.tsn, begins: p.flags&flagBegin != 0, ends: p.flags&flagEnd != 0,
 		unordered: p.flags&flagUnordered != 0, stream: p.stream, ssn: p.ssn, ppid: p.ppid, size: len(p.data), head: c, tail: c,
@@ -137,7 +136,7 @@ func (a *assembly) fragment(at int, p piece) error {
 		a.drop(&r)
 		return ErrMessage
 	case r.begins && r.ends:
-		a.complete(&r)
+		return a.complete(&r)
 	default:
 		a.runs = slices.Insert(a.runs, at, r)
 	}
@@ -153,52 +152,56 @@ func joined(a, b run) run {
 }
 
 // complete makes a message of a run.
-func (a *assembly) complete(r *run) {
+func (a *assembly) complete(r *run) error {
 	data := make([]byte, 0, r.size)
 	for c := r.head; c != nil; c = c.next {
 		data = append(data, c.data...)
 	}
 	a.drop(r)
-	a.whole(r.stream, r.ssn, r.ppid, r.unordered, data)
 	if len(a.runs) == 0 {
 		a.runs = nil
 	}
+	return a.whole(r.stream, r.ssn, r.ppid, r.unordered, data)
 }
 
 // drop gives the pieces of a run back.
 func (a *assembly) drop(r *run) {
 	for c := r.head; c != nil; {
 		next := c.next
-		a.used -= len(c.data) + overhead
+		a.used -= cost(len(c.data))
 		a.cfg.Memory.put(c)
 		c = next
 	}
 }
 
 // whole takes a message in, and hands over what is due.
-func (a *assembly) whole(stream, ssn uint16, ppid uint32, unordered bool, data []byte) {
+func (a *assembly) whole(stream, ssn uint16, ppid uint32, unordered bool, data []byte) error {
 	s := a.stream(stream)
 	if unordered {
 		a.used += len(data) + overhead
 		a.ready = append(a.ready, Message{stream, ppid, data})
-		return
+		return nil
 	}
 	if ssn == s.next {
 		a.used += len(data) + overhead
 		a.ready = append(a.ready, Message{stream, ppid, data})
 		s.next++
 		a.flush(stream, s)
-		return
+		return nil
 	}
 	if earlier(ssn, s.next) {
-		return // a number that was used before: nobody waits for it
+		return nil // a number that was used before: nobody waits for it
+	}
+	if len(s.held) >= mostAhead {
+		return ErrProtocol // they wait for something that is beyond a hole, and not so much can be
 	}
 	at, twice := slices.BinarySearchFunc(s.held, ssn, func(h held, n uint16) int { return int(int16(h.ssn - n)) })
 	if twice {
-		return
+		return nil
 	}
 	a.used += len(data) + overhead
 	s.held = slices.Insert(s.held, at, held{ssn, ppid, data})
+	return nil
 }
 
 // flush hands over those that were held and whose turn it is.

@@ -72,11 +72,15 @@ type reading struct {
 	now     time.Time
 	data    bool // there was data in it
 	forward bool // and a FORWARD TSN: a second one is not looked at
-	answers int  // chunks that were answered: a packet does not make us work for each of its 4 bytes
+	reports int  // SACKs
+	answers int  // chunks that were answered
 }
 
-// mostAnswers is how many chunks of a packet are answered with one of ours.
-const mostAnswers = 8
+// A packet does not make us work for each few of its bytes.
+const (
+	mostReports = 4 // that are looked at
+	mostAnswers = 8 // chunks of ours
+)
 
 // admits checks the tag (RFC 9260 §8.5), and answers what begins an association.
 func (a *Association) admits(now time.Time, h header, chunks []byte) bool {
@@ -106,7 +110,9 @@ func (a *Association) chunk(r *reading, c item) bool {
 	case typeData:
 		return a.data(r, c)
 	case typeSack:
-		a.out.sack(r.now, c.value)
+		if r.reports++; r.reports <= mostReports {
+			a.out.sack(r.now, c.value)
+		}
 	case typeForward:
 		if !r.forward {
 			a.in.forward(c.value)
@@ -182,7 +188,7 @@ func (a *Association) unknown(r *reading, c item) bool {
 }
 
 func (a *Association) report(r *reading, cause uint16, value []byte) {
-	a.reply(r, typeError, appendParam(nil, cause, value))
+	a.reply(r, typeError, appendParam(nil, cause, value)[:paramHeader+len(value)]) // a chunk's length does not count the last padding
 }
 
 // reply answers a chunk with one of ours in the next packet. What does not fit is left out: the peer asks again.
@@ -274,14 +280,13 @@ func (a *Association) Due() (time.Time, bool) {
 
 // Send queues a message. It keeps nothing of b. On an error nothing has changed. now is when a Lifetime begins.
 func (a *Association) Send(now time.Time, stream uint16, ppid uint32, b []byte, r Reliability) error {
-	piece := (a.cfg.MaxPacket-packetHeader)&^3 - dataHeader
-	pieces := (len(b) + piece - 1) / piece
+	piece := a.piece()
 	switch {
 	case a.state != established:
 		return ErrNotOpen
 	case len(b) == 0:
 		return ErrEmpty
-	case a.out.queue.used+len(b)+pieces*overhead > a.cfg.Buffer:
+	case a.out.queue.used+a.size(len(b)) > a.cfg.Buffer:
 		return ErrBuffer
 	}
 	s := a.out.queue.stream(stream, a.cfg.Streams)
@@ -314,6 +319,18 @@ func (a *Association) Send(now time.Time, stream uint16, ppid uint32, b []byte, 
 		b = b[n:]
 	}
 	return nil
+}
+
+// piece is how many bytes of a message fit into a packet.
+func (a *Association) piece() int { return (a.cfg.MaxPacket-packetHeader)&^3 - dataHeader }
+
+// size is what a message of n bytes takes of the buffer.
+func (a *Association) size(n int) int {
+	size := n / a.piece() * cost(a.piece())
+	if rest := n % a.piece(); rest > 0 {
+		size += cost(rest)
+	}
+	return size
 }
 
 // Taken says that the application is done with a Message of n bytes: the window opens. To be called once for each.

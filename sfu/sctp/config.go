@@ -23,8 +23,8 @@ const minPacket = 512
 type Config struct {
 	MaxPacket  int           // bytes of a packet sent
 	MaxMessage int           // bytes of a message received; a longer one ends the association
-	Window     int           // bytes received and not Taken; each message counts 64 more than it has, so that many small ones are bounded, too; at least 2 MaxMessage
-	Buffer     int           // bytes that wait to be sent or acknowledged, of all streams; each packet's worth counts 64 more; then Send returns ErrBuffer
+	Window     int           // bytes received and not Taken; a message counts 64 more than it has, so that many small ones are bounded, too; at least 2 MaxMessage
+	Buffer     int           // bytes of memory for what waits to be sent or acknowledged, of all streams; a small message takes 384; then Send returns ErrBuffer
 	Streams    int           // that may be in use at a time, per direction
 	Random     func() uint32 // of verification tags and first numbers; nil: from crypto/rand
 	Memory     *Memory       // nil: one of its own

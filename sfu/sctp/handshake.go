@@ -113,8 +113,8 @@ func (a *Association) initAck(g *greeting, unrecognized []byte) []byte {
 	v = binary.BigEndian.AppendUint32(v, uint32(g.ours))
 	v = appendParam(v, paramForward, nil)
 	v = appendParam(v, paramExtensions, []byte{typeReconfig, typeForward})
-	v = appendParam(v, paramCookie, g.cookie[:])
 	v = append(v, unrecognized...)
+	v = appendParam(v, paramCookie, g.cookie[:]) // last, since it needs no padding: a chunk's length does not count that of its last one
 	w := begin(make([]byte, packetHeader+chunkHeader+len(v)), packetHeader+chunkHeader+len(v), g.local)
 	copy(w.chunk(typeInitAck, 0, len(v)), v)
 	return w.b[:w.finish()]

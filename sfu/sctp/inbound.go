@@ -8,7 +8,7 @@ import (
 
 // Bounds of what has arrived beyond a hole. What exceeds them is dropped, and the peer sends it again.
 const (
-	mostAhead = 8192 // numbers beyond the first hole
+	mostAhead = 4096 // numbers beyond the first hole
 	mostSpans = 128  // islands between holes; all of them fit into a report
 	mostDups  = 16   // repetitions told in one report
 )
@@ -70,7 +70,7 @@ var errStream = errors.New("sctp: one stream too many")
 
 // data takes a DATA chunk in. Other errors than errStream end the association.
 func (in *inbound) data(p piece) error {
-	in.ack.told = max(0, in.ack.told-len(p.data)-overhead)
+	in.ack.told = max(0, in.ack.told-cost(len(p.data)))
 	in.ack.now = in.ack.now || p.flags&flagNow != 0
 	at, known := in.find(p.tsn)
 	if known {

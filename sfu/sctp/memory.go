@@ -8,6 +8,24 @@ const (
 	largeChunk = 1200
 )
 
+// What is kept counts for more than its bytes: a message that has arrived whole, and a chunk with its buffer. So limits in bytes hold
+// for many small things, too.
+const (
+	overhead      = 64
+	chunkOverhead = 128
+)
+
+// cost is what a chunk with n bytes counts.
+func cost(n int) int {
+	switch {
+	case n <= smallChunk:
+		n = smallChunk
+	case n <= largeChunk:
+		n = largeChunk
+	}
+	return n + chunkOverhead
+}
+
 // chunk is a piece of a message with its bytes: one to be sent, or one that has arrived and waits for the rest.
 type chunk struct {
 	next   *chunk

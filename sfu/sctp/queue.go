@@ -2,9 +2,6 @@ package sctp
 
 import "time"
 
-// overhead is what a message or a piece of one counts in a buffer besides its bytes: what we need to keep track of it, about.
-const overhead = 64
-
 // outStream is our side of a stream.
 type outStream struct {
 	id         uint16
@@ -55,7 +52,7 @@ func (q *queue) stream(id uint16, limit int) *outStream {
 func (q *queue) add(c *chunk) {
 	s := c.stream
 	s.buffered += len(c.data)
-	q.used += len(c.data) + overhead
+	q.used += cost(cap(c.data))
 	if s.head != nil {
 		s.tail.next, s.tail = c, c
 		return
@@ -108,7 +105,7 @@ func (q *queue) take() *chunk {
 // forget stops counting the bytes of a piece that is acknowledged or given up.
 func (q *queue) forget(c *chunk) {
 	c.stream.buffered -= len(c.data)
-	q.used -= len(c.data) + overhead
+	q.used -= cost(cap(c.data))
 	c.data = c.data[:0]
 }
 

@@ -106,7 +106,7 @@ func (l *link) authenticate(m yjs.Hocuspocus, t *talk) error {
 	if write {
 		scope = yjs.ScopeReadWrite
 	}
-	t.Say(yjs.Authenticated, []byte(scope))
+	t.Reply(yjs.Authenticated, []byte(scope))
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (l *link) deny(m yjs.Hocuspocus, t *talk, err error) {
 	l.send(yjs.Hocuspocus{Key: m.Key, Message: yjs.Message{Kind: yjs.PermissionDenied, Body: []byte(reason)}})
 }
 
-func (l *link) send(m yjs.Hocuspocus) { l.out.Send(frame(m.Key, m.Kind, m.Body)) }
+func (l *link) send(m yjs.Hocuspocus) { l.out.Reply(frame(m.Key, m.Kind, m.Body)) }
 
 // Begun implements visit.Caller.
 func (l *link) Begun() bool { return l.stay != nil }

@@ -11,7 +11,7 @@ type Config struct {
 	MaxRoom     int `yaml:"max_room" default:"500" help:"Connections of both to one room."`
 	MaxIdentity int `yaml:"max_identity" default:"100" help:"Connections of both to one room, of one identity."`
 
-	CatchUp time.Duration `yaml:"catch_up" default:"30s" help:"Time one that was too slow has to take what was on its way, and is then sent what it lacks; after it, it is closed."`
+	CatchUp time.Duration `yaml:"catch_up" default:"1m" help:"Time a connection that was too slow has to take what was on its way; then it is sent what it lacks, or else closed."`
 }
 
 // WithDefaults fills in what is zero.
@@ -22,7 +22,7 @@ func (c Config) WithDefaults() Config {
 		}
 	}
 	if c.CatchUp == 0 {
-		c.CatchUp = 30 * time.Second
+		c.CatchUp = time.Minute
 	}
 	return c
 }

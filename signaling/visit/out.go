@@ -25,6 +25,9 @@ type Out struct {
 	drained func()      // says so to the hub
 	late    *time.Timer // not nil: the hub is to be told when the queue has drained
 	closed  bool
+
+	// Owned by the hub's goroutine.
+	dropped bool // something, since it was last asked
 }
 
 // drainedAt is when a queue has drained: with little left, so that a whole document fits in, and before it is empty, so that the
@@ -44,7 +47,14 @@ func (o *Out) Drained(f func()) {
 	o.drained = f
 }
 
-// Send queues a frame.
+// Reply queues a small frame from the connection's reader.
+func (o *Out) Reply(f ws.Frame) {
+	if o.conn.Send(f) > 2*o.limit {
+		o.slow()
+	}
+}
+
+// Send queues a frame. Like Put, it is called by the hub.
 func (o *Out) Send(f ws.Frame) datachannel.Reception { return o.queued(o.conn.Send(f), len(f)) }
 
 // Put queues a frame for the next Flush.
@@ -59,6 +69,7 @@ func (o *Out) queued(waiting, size int) datachannel.Reception {
 		o.slow()
 	case waiting > o.limit:
 		o.conn.Forget(o.keep)
+		o.dropped = true
 		o.Await()
 		return datachannel.Full
 	case waiting <= size:

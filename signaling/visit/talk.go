@@ -82,11 +82,20 @@ func (t *Talk) Close() {
 
 // tell says to the client what the hub tells, one event at a time.
 func (t *Talk) tell(e datachannel.DocEvent) datachannel.Reception {
+	r := t.pass(e)
+	if t.out.dropped { // also for an acknowledgement
+		t.out.dropped = false
+		return datachannel.Full
+	}
+	return r
+}
+
+func (t *Talk) pass(e datachannel.DocEvent) datachannel.Reception {
 	switch e := e.(type) {
 	case datachannel.DocState:
 		defer t.answer()
-		r := t.Say(yjs.SyncStep2, e.Update)
-		return max(r, t.ask(e.StateVector, !e.Unasked)) // full: the update comes again, the question is kept
+		t.Say(yjs.SyncStep2, e.Update)
+		return t.ask(e.StateVector, !e.Unasked) // if that is too much the update comes again, and the question is kept
 	case datachannel.DocChange:
 		return t.out.Put(e.Shared.Form(t.form, func() []byte { return t.accent.Frame(yjs.SyncUpdate, e.Update) }))
 	case datachannel.DocAwareness:
@@ -134,10 +143,13 @@ func (t *Talk) refused(e datachannel.DocRefused) {
 // makes it send what is missing again.
 func (t *Talk) Heal() { t.healer.later(t.doc) }
 
-// Say sends a message.
+// Say sends a message. It is called by the hub.
 func (t *Talk) Say(kind yjs.Kind, body []byte) datachannel.Reception {
 	return t.out.Send(t.accent.Frame(kind, body))
 }
+
+// Reply is Say for the connection's reader.
+func (t *Talk) Reply(kind yjs.Kind, body []byte) { t.out.Reply(t.accent.Frame(kind, body)) }
 
 // lasting says whether a message of a kind is to be kept when a queue is too long: all that the hub cannot make up for.
 func lasting(kind yjs.Kind) bool {

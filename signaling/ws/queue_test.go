@@ -30,11 +30,20 @@ func TestAQueueGivesWholeFramesInOrder(t *testing.T) {
 		if q.bytes != len(want) {
 			t.Fatalf("%d bytes, want %d", q.bytes, len(want))
 		}
-		o := outgoing{queue: q}
+		var o outgoing
 		var got []byte
-		for b := o.take(1000); b != nil; b = o.take(1000) {
-			if got = append(got, b...); !ends[len(got)] {
-				t.Fatal("a piece ends inside a frame")
+		for q.bytes > 0 {
+			first := o.emptied()
+			if random.IntN(2) == 0 {
+				first, q = q, first
+			} else {
+				q.cut(1+random.IntN(100_000), &first)
+			}
+			o = outgoing{queue: first}
+			for b := o.take(1000); b != nil; b = o.take(1000) {
+				if got = append(got, b...); !ends[len(got)] {
+					t.Fatal("a piece ends inside a frame")
+				}
 			}
 		}
 		if !bytes.Equal(got, want) {

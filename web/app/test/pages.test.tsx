@@ -94,6 +94,16 @@ describe('the lobby', () => {
     await until(() => find('name-input'));
   });
 
+  test('says so to whom a wrong address has led there', async () => {
+    for (const path of ['/r/', '/r/a/b', '/r/%ff', '/nowhere']) {
+      await app(path);
+      expect(find('note').textContent).toContain('leads nowhere');
+    }
+    await accessible();
+    await app('/');
+    expect(box.querySelector('[data-testid="note"]')).toBeNull();
+  });
+
   test('remembers the last room', async () => {
     localStorage.setItem('turnout.rooms', '["standup"]');
     await app('/');

@@ -22,6 +22,16 @@ export function relayOnly(transport: 'udp' | 'tcp' | 'tls'): string {
   }`;
 }
 
+/** No ICE server at all: what is left are the server's own candidates. */
+export const withoutServers = `{
+  const Native = window.RTCPeerConnection;
+  const none = (config = {}) => ({ ...config, iceServers: [] });
+  window.RTCPeerConnection = class extends Native {
+    constructor(config) { super(none(config)); }
+    setConfiguration(config) { super.setConfiguration(none(config)); }
+  };
+}`;
+
 /** One more ICE server, which tells the page its address on the other side of a NAT. */
 export function withSTUN(address: string): string {
   return `{

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type NAT, wan } from '../lib/nat.js';
 import type { Participant } from '../lib/participant.js';
-import { path, relayOnly } from '../lib/rtc.js';
+import { path, relayOnly, withoutServers } from '../lib/rtc.js';
 import { internetOfFile, meet, type Name, person, serving } from '../lib/scene.js';
 
 const internet = internetOfFile();
@@ -23,9 +23,9 @@ test('two people behind two symmetric NATs, through TURN', async () => {
   for (const p of [ada, bob]) expect(await path(p.page)).toMatchObject({ type: 'relay', relayProtocol: 'udp' });
 });
 
-test('where UDP is blocked, media goes over TCP', async () => {
-  const [ada, bob] = await Promise.all([behind('udpBlocked', 'Ada'), behind('cone', 'Bob')]);
+test('where UDP is blocked and there is no TURN server, media goes over ICE-TCP', async () => {
+  const [ada, bob] = await Promise.all([behind('udpBlocked', 'Ada', withoutServers), behind('cone', 'Bob')]);
   await meet(server.url, ada, bob);
-  const { type, protocol, relayProtocol } = await path(ada.page);
-  expect(type === 'relay' ? relayProtocol : protocol).toBe('tcp');
+  const { type, protocol, port } = await path(ada.page);
+  expect([type === 'relay', protocol, port]).toEqual([false, 'tcp', 7882]);
 });
