@@ -11,13 +11,12 @@ func (a *Association) Poll(now time.Time, buf []byte) int {
 	if n := a.pollGreeting(buf); n > 0 {
 		return n
 	}
+	if a.open() {
+		a.timers(now)
+	}
 	if a.state == aborting {
 		return a.pollAbort(buf)
 	}
-	if !a.open() {
-		return 0
-	}
-	a.timers(now)
 	if !a.open() {
 		return 0
 	}
@@ -27,6 +26,7 @@ func (a *Association) Poll(now time.Time, buf []byte) int {
 		a.replies = nil
 	}
 	a.pollReport(&w)
+	a.out.tooLate(now) // it may be half sent, and then the peer is told
 	a.out.forward.write(&w, &a.out)
 	a.out.write(now, &w)
 	a.askResets(now, &w)

@@ -144,10 +144,9 @@ func (a *Association) hand() {
 
 // Causes of errors (RFC 9260 §3.3.10).
 const (
-	causeStream   = 1
-	causeChunk    = 6
-	causeUser     = 12
-	causeProtocol = 13
+	causeStream = 1
+	causeChunk  = 6
+	causeUser   = 12
 )
 
 // unknown does with an unknown chunk what its type asks for (RFC 9260 §3.2).
