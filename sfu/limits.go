@@ -22,9 +22,11 @@ type Sockets struct {
 // Limits of what reaches the transports, before it is media. The zero value of a field means its default.
 type Limits struct {
 	Handshake          time.Duration `yaml:"handshake_timeout" default:"30s" help:"Time a participant has for the DTLS handshake."`
-	Control            int           `yaml:"control_queue" default:"256" help:"Datagrams of DTLS and data channels of one participant that wait to be read."`
+	Control            int           `yaml:"control_queue" default:"256" help:"Datagrams of the DTLS handshake of one participant that wait to be read."`
 	Channels           int           `yaml:"channels" default:"16" help:"Data channels of one participant."`
 	Message            int           `yaml:"message_bytes" default:"65536" help:"Size of the largest data channel message received."`
+	ReceiveBuffer      int           `yaml:"receive_buffer" default:"1048576" help:"Bytes of data channel messages from one participant that wait to be dealt with; it is held back then."`
+	SendBuffer         int           `yaml:"send_buffer" default:"4194304" help:"Bytes of data channel messages to one participant that wait to be sent or acknowledged; more are refused."`
 	Paths              int           `yaml:"paths" default:"16" help:"Addresses at a time that packets of one participant are taken from."`
 	Candidates         int           `yaml:"candidates" default:"32" help:"ICE candidates of one participant that are checked, with rtc.ice full."`
 	TCPConnections     int           `yaml:"tcp_connections" default:"4096" help:"ICE-TCP connections in total."`
@@ -52,7 +54,7 @@ func (s Sockets) validate() error {
 func (l Limits) validate() error {
 	return notNegative("limits.", []setting{
 		{"handshake_timeout", int64(l.Handshake)}, {"control_queue", int64(l.Control)}, {"channels", int64(l.Channels)},
-		{"message_bytes", int64(l.Message)}, {"paths", int64(l.Paths)}, {"candidates", int64(l.Candidates)},
+		{"message_bytes", int64(l.Message)}, {"receive_buffer", int64(l.ReceiveBuffer)}, {"send_buffer", int64(l.SendBuffer)}, {"paths", int64(l.Paths)}, {"candidates", int64(l.Candidates)},
 		{"tcp_connections", int64(l.TCPConnections)}, {"tcp_unauthenticated", int64(l.TCPUnauthenticated)},
 		{"tcp_timeout", int64(l.TCPTimeout)}, {"tcp_buffer", int64(l.TCPBuffer)}, {"tcp_per_participant", int64(l.TCPPerParticipant)},
 		{"foreign_queue", int64(l.Foreign)}, {"addresses", int64(l.Addresses)},
@@ -78,7 +80,7 @@ func notNegative(prefix string, all []setting) error {
 func (c Config) transport(to *native.Config) {
 	l, s := c.Limits, c.Sockets
 	to.Limits = lite.Limits{
-		Handshake: l.Handshake, Control: l.Control, Channels: l.Channels, Message: l.Message, Candidates: l.Candidates,
+		Handshake: l.Handshake, Control: l.Control, Channels: l.Channels, Message: l.Message, Receive: l.ReceiveBuffer, Send: l.SendBuffer, Candidates: l.Candidates,
 		TCPConns: l.TCPConnections, TCPStrange: l.TCPUnauthenticated, TCPIdle: l.TCPTimeout, TCPBuffer: l.TCPBuffer,
 		TCPPerOwner: l.TCPPerParticipant, Foreign: l.Foreign, Addresses: l.Addresses,
 	}

@@ -1,168 +1,219 @@
 package lite
 
 import (
-	"bytes"
-	"sync"
+	"errors"
 	"time"
 
-	"github.com/pion/datachannel"
-	"github.com/pion/dtls/v3"
-	"github.com/pion/sctp"
-
-	"github.com/turnout-rtc/turnout/sfu/lite/answer"
+	"github.com/turnout-rtc/turnout/sfu/sctp"
+	"github.com/turnout-rtc/turnout/sfu/sctp/dcep"
 )
 
-// opening is how long the first message of a new stream, which opens a channel (RFC 8832 §5.1), may take to be complete.
-const opening = 10 * time.Second
+// ErrMessageSize says that a message is longer than the peer takes.
+var ErrMessageSize = errors.New("lite: the message is longer than the peer takes: send it in parts")
 
 // Channel is a data channel that the client opened (RFC 8831). Its methods may be called from any goroutine.
 type Channel struct {
 	// Set at construction, never changed.
-	transport *Transport
-	dc        *datachannel.DataChannel
-	drained   chan struct{} // of capacity 1: BufferedAmount has fallen to the threshold
-	done      chan struct{} // closed when the channel is gone
-	end       func()        // closes done, once
+	conn        *connection
+	stream      uint16
+	label       string
+	reliability sctp.Reliability
 
-	ready   chan struct{}  // closed when handler is set
-	handler func(b []byte) // set before ready is closed, never changed
+	// Guarded by conn.mu.
+	state      channelState
+	handler    func(b []byte) // nil until OnMessage
+	waiting    []message      // for handler; SCTP's window bounds them
+	delivering bool           // deliver runs
+	drain      func()         // nil until OnDrain
+	threshold  int            // bytes
+	high       bool           // above it
 }
 
-// serve runs SCTP over conn and accepts data channels until it is closed.
-func (t *Transport) serve(conn *dtls.Conn, d *answer.Data) {
-	options := []sctp.ServerOption{sctp.WithNetConn(conn), sctp.WithLoggerFactory(quiet{}), sctp.WithName("lite")}
-	if d.MaxMessageSize > 0 {
-		options = append(options, sctp.WithMaxMessageSize(d.MaxMessageSize))
-	}
-	a, err := sctp.ServerWithOptions(options...)
-	if err != nil {
-		return // DTLS was closed
-	}
-	for {
-		s, err := a.AcceptStream()
-		if err != nil {
-			break
-		}
-		t.open(s)
-	}
-	_ = a.Close()
+// channelState is how far a channel has come.
+type channelState uint8
+
+const (
+	isOpen    channelState = iota
+	isClosing              // by the peer; what waits is still delivered
+	isClosed
+)
+
+// message is one that waits to be delivered.
+type message struct {
+	b    []byte
+	size int // as SCTP counts it
 }
 
-// open makes a channel of a stream that the client has sent on, or closes it.
-func (t *Transport) open(s *sctp.Stream) {
-	if !t.countChannel(1) {
-		t.server.count.channelLimit.Add(1)
-		_ = s.Close()
+// arrived takes a message. conn.mu is held.
+func (c *Channel) arrived(m sctp.Message) {
+	b := m.Data
+	if m.PPID == dcep.StringEmpty || m.PPID == dcep.BinaryEmpty {
+		b = b[:0]
+	}
+	c.waiting = append(c.waiting, message{b, len(m.Data)})
+	c.startDelivering()
+}
+
+// startDelivering has a goroutine deliver as long as there are messages. conn.mu is held.
+func (c *Channel) startDelivering() {
+	if c.handler == nil || c.delivering || len(c.waiting) == 0 || c.conn.closed {
 		return
 	}
-	_ = s.SetReadDeadline(time.Now().Add(opening))
-	dc, err := datachannel.Server(s, &datachannel.Config{LoggerFactory: quiet{}})
-	_ = s.SetReadDeadline(time.Time{}) // also after an error: a goroutine of sctp's waits for the deadline
-	if err != nil {
-		_ = s.Close()
-		t.countChannel(-1)
-		return
-	}
-	s.SetDefaultPayloadType(sctp.PayloadTypeWebRTCBinary)
-	c := &Channel{transport: t, dc: dc, drained: make(chan struct{}, 1), done: make(chan struct{}), ready: make(chan struct{})}
-	c.end = sync.OnceFunc(func() { close(c.done) })
-	if !t.server.start(t, c.read) {
-		_ = dc.Close()
-	}
+	c.delivering = true
+	c.conn.transport.server.running.Go(c.deliver) // Close of the transport, which sets closed, comes before the server waits
 }
 
-// countChannel keeps the number of channels, and says false if one more is too many.
-func (t *Transport) countChannel(n int) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if n > 0 && t.life.channels >= t.server.cfg.Limits.Channels {
-		return false
-	}
-	t.life.channels += n
-	return true
-}
-
-// read is the channel's goroutine. Until there is a handler nothing is read: SCTP's flow control bounds what waits.
-func (c *Channel) read() {
-	c.announce(ChannelOpened{c})
-	select {
-	case <-c.ready:
-		c.deliver()
-	case <-c.done:
-	case <-c.transport.ctx.Done():
-	}
-	_ = c.dc.Close()
-	c.end()
-	c.transport.countChannel(-1)
-	c.announce(ChannelClosed{c})
-}
-
-func (c *Channel) announce(e Event) {
-	if c.transport.ctx.Err() == nil {
-		c.transport.emit(e)
-	}
-}
-
-// deliver hands over messages until the channel is closed, or the peer sends one that is longer than was agreed on.
+// deliver is the channel's goroutine while messages wait.
 func (c *Channel) deliver() {
-	buf := make([]byte, c.transport.server.cfg.Limits.Message)
-	for {
-		n, err := c.dc.Read(buf)
-		if err != nil {
+	for size := 0; ; {
+		m, ok := c.nextMessage(size)
+		if !ok {
 			return
 		}
-		c.handler(bytes.Clone(buf[:n]))
+		c.handler(m.b)
+		size = m.size
 	}
+}
+
+// nextMessage is the next one to deliver, after one of a size was: the window opens by that.
+func (c *Channel) nextMessage(delivered int) (message, bool) {
+	k := c.conn
+	k.mu.Lock()
+	if delivered > 0 {
+		k.channels.taken(delivered)
+	}
+	if len(c.waiting) > 0 && !k.closed {
+		m := c.waiting[0]
+		c.waiting[0] = message{}
+		c.waiting = c.waiting[1:]
+		k.mu.Unlock()
+		return m, true
+	}
+	c.waiting, c.delivering = nil, false
+	c.finish()
+	told := len(k.news) > 0
+	k.mu.Unlock()
+	if told {
+		k.tell()
+	}
+	return message{}, false
+}
+
+// finish ends a channel that is closing, when nothing waits any more. conn.mu is held.
+func (c *Channel) finish() {
+	if c.state != isClosing || c.delivering || len(c.waiting) > 0 {
+		return
+	}
+	delete(c.conn.channels.all, c.stream)
+	c.over()
+}
+
+// over has the channel closed from our side. conn.mu is held.
+func (c *Channel) over() {
+	k := c.conn
+	c.state = isClosed
+	k.channels.open--
+	if c.high {
+		c.high = false
+		k.channels.high--
+	}
+	for _, m := range c.waiting {
+		k.channels.sctp.Taken(m.size)
+	}
+	c.waiting = nil
+	if !k.channels.ended {
+		k.channels.sctp.Reset(c.stream)
+		k.transport.server.pump.mark(k)
+	}
+	k.tellLater(c, wasClosed)
 }
 
 // Label as the client named it.
-func (c *Channel) Label() string { return c.dc.Label }
+func (c *Channel) Label() string { return c.label }
 
 // Send queues one binary message. It keeps nothing of b after it has returned and does not block: the caller bounds what it
 // sends by BufferedAmount.
 func (c *Channel) Send(b []byte) error {
-	_, err := c.dc.Write(b)
+	k := c.conn
+	k.mu.Lock()
+	err := c.queue(b)
+	k.mu.Unlock()
+	if err == nil {
+		k.transport.server.pump.mark(k)
+	}
 	return err
 }
 
+// queue hands a message to SCTP. conn.mu is held.
+func (c *Channel) queue(b []byte) error {
+	k := c.conn
+	switch {
+	case c.state != isOpen || k.closed:
+		return ErrClosed
+	case k.channels.largest > 0 && len(b) > k.channels.largest:
+		return ErrMessageSize
+	}
+	var now time.Time
+	if c.reliability.Lifetime > 0 {
+		now = time.Now()
+	}
+	ppid := dcep.Binary
+	if len(b) == 0 {
+		ppid, b = dcep.BinaryEmpty, []byte{0}
+	}
+	if err := k.channels.sctp.Send(now, c.stream, ppid, b, c.reliability); err != nil {
+		return err
+	}
+	if c.drain != nil && !c.high && k.channels.sctp.Buffered(c.stream) > c.threshold {
+		c.high = true
+		k.channels.high++
+	}
+	return nil
+}
+
 // BufferedAmount is the number of bytes queued and not yet acknowledged by the peer.
-func (c *Channel) BufferedAmount() uint64 { return c.dc.BufferedAmount() }
+func (c *Channel) BufferedAmount() uint64 {
+	k := c.conn
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c.state != isOpen {
+		return 0
+	}
+	return uint64(k.channels.sctp.Buffered(c.stream))
+}
 
 // OnMessage calls f for every message, one at a time, from a goroutine of the channel's own. b is f's to keep. Messages that
 // arrived earlier are delivered first. To be called once.
 func (c *Channel) OnMessage(f func(b []byte)) {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
 	c.handler = f
-	close(c.ready)
+	c.startDelivering()
 }
 
-// OnDrain calls f, from a goroutine of the channel's own, each time BufferedAmount falls to threshold or below it. To be
-// called once.
+// OnDrain calls f each time BufferedAmount falls to threshold or below it, from a goroutine that must not be made to wait. To
+// be called once.
 func (c *Channel) OnDrain(threshold uint64, f func()) {
-	c.transport.server.start(c.transport, func() { c.drain(f) })
-	c.dc.SetBufferedAmountLowThreshold(threshold)
-	c.dc.OnBufferedAmountLow(func() {
-		select {
-		case c.drained <- struct{}{}:
-		default: // a call is on its way already
-		}
-	})
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	c.threshold, c.drain = int(threshold), f
 }
 
-func (c *Channel) drain(f func()) {
-	for {
-		select {
-		case <-c.drained:
-			f()
-		case <-c.done:
-			return
-		case <-c.transport.ctx.Done():
-			return
-		}
-	}
-}
-
-// Close closes the channel. It may be called twice.
+// Close closes the channel; messages that wait are not delivered any more. It may be called twice.
 func (c *Channel) Close() error {
-	c.end()
-	return c.dc.Close()
+	k := c.conn
+	k.mu.Lock()
+	switch {
+	case c.state == isOpen && !k.closed:
+		c.over() // the peer closes its end as well, until then the stream is not free
+	case c.state == isClosing && !k.closed:
+		delete(k.channels.all, c.stream)
+		c.over()
+	}
+	told := len(k.news) > 0
+	k.mu.Unlock()
+	if told {
+		k.tell()
+	}
+	return nil
 }

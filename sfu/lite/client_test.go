@@ -120,6 +120,7 @@ type client struct {
 	*webrtc.PeerConnection
 	t     testing.TB
 	setup string
+	edit  func(sdp string) string
 	track *webrtc.TrackLocalStaticRTP
 	dc    *webrtc.DataChannel
 	got   chan *rtp.Packet // on its slot
@@ -129,7 +130,8 @@ type clientConfig struct {
 	networks []webrtc.NetworkType
 	profiles []dtls.SRTPProtectionProfile
 	noData   bool
-	setup    string // the client's DTLS role in its offers; "" as pion offers it
+	setup    string                  // the client's DTLS role in its offers; "" as pion offers it
+	edit     func(sdp string) string // of offers and answers; nil leaves them
 }
 
 func connect(t testing.TB, x *transport, c clientConfig) *client {
@@ -161,7 +163,7 @@ func newClient(t testing.TB, c clientConfig) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &client{PeerConnection: pc, t: t, setup: c.setup, got: make(chan *rtp.Packet, 1000)}
+	p := &client{PeerConnection: pc, t: t, setup: c.setup, edit: c.edit, got: make(chan *rtp.Packet, 1000)}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
@@ -218,9 +220,15 @@ func (p *client) offer(x *transport, o *webrtc.OfferOptions) *answer.Description
 	if p.setup != "" {
 		text = strings.ReplaceAll(text, "a=setup:actpass", "a=setup:"+p.setup)
 	}
+	if p.edit != nil {
+		text = p.edit(text)
+	}
 	sdp, d, err := x.Answer(text)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if p.edit != nil {
+		sdp = p.edit(sdp)
 	}
 	if err := p.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}); err != nil {
 		p.t.Fatalf("%v\n%s", err, sdp)

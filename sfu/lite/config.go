@@ -43,9 +43,11 @@ type Config struct {
 // Limits of a Server and its transports. The zero value of a field means its default.
 type Limits struct {
 	Handshake   time.Duration // for DTLS; default 30 s
-	Control     int           // datagrams of DTLS waiting to be read, per transport; default 256
+	Control     int           // datagrams of a handshake waiting to be read, per transport; default 256
 	Channels    int           // data channels per transport; default 16
 	Message     int           // bytes of a data channel message received; default 65,536
+	Receive     int           // bytes of received messages that wait for their handlers, per transport; default 1 MiB
+	Send        int           // bytes of messages that wait to be sent or acknowledged, per transport; default 4 MiB
 	TCPConns    int           // all together; default 4096
 	TCPStrange  int           // of them not yet authenticated; default 256
 	TCPIdle     time.Duration // until a TCP connection must have authenticated; then without a check; default 10 s, 30 s
@@ -66,6 +68,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Control, 256)
 	set(&l.Channels, 16)
 	set(&l.Message, 64<<10)
+	set(&l.Receive, 1<<20)
+	set(&l.Send, 4<<20)
 	set(&l.TCPConns, 4096)
 	set(&l.TCPStrange, 256)
 	set(&l.TCPBuffer, 256<<10)

@@ -54,6 +54,9 @@ func (t *Transport) publishPath() {
 		t.path.Store(nil)
 	case was == nil || *was != next:
 		t.path.Store(&next)
+		if conn := t.conn.Load(); was == nil && conn != nil {
+			t.server.pump.mark(conn)
+		}
 	}
 }
 
@@ -66,7 +69,7 @@ func (t *Transport) current() State {
 	}
 	switch t.agent.answers.State() {
 	case icelite.Connected:
-		if t.life.conn == nil {
+		if t.conn.Load() == nil {
 			return Connecting
 		}
 		return Connected

@@ -26,6 +26,7 @@ type nat struct {
 	server  atomic.Pointer[net.UDPAddr]
 	client  atomic.Pointer[net.UDPAddr]
 	blocked atomic.Bool
+	sniffer atomic.Pointer[sniffer]
 	wg      sync.WaitGroup
 
 	mu      sync.Mutex
@@ -54,7 +55,9 @@ func newNAT(t testing.TB) *nat {
 			n.client.Store(from)
 			n.mu.Lock()
 			if to := n.server.Load(); to != nil && !n.blocked.Load() {
-				_, _ = n.outside.WriteToUDP(buf[:k], to)
+				for range n.times(false, buf[:k]) {
+					_, _ = n.outside.WriteToUDP(buf[:k], to)
+				}
 			}
 			n.mu.Unlock()
 		}
@@ -68,6 +71,22 @@ func newNAT(t testing.TB) *nat {
 	})
 	return n
 }
+
+// times is how often a datagram passes.
+func (n *nat) times(toClient bool, b []byte) int {
+	if s := n.sniffer.Load(); s != nil {
+		return s.pass(toClient, b)
+	}
+	return 1
+}
+
+// config has a server advertise the NAT in its place, and serve passes on to it.
+func (n *nat) config(c lite.Config) lite.Config {
+	c.Advertise = []answer.Candidate{{Protocol: "udp", Addr: n.inside.LocalAddr().(*net.UDPAddr).AddrPort()}}
+	return c
+}
+
+func (n *nat) serve(s *server) { n.server.Store(net.UDPAddrFromAddrPort(s.Sockets()[0].Addr())) }
 
 // rebind gives the client another port. What is sent to the old one is lost.
 func (n *nat) rebind(t testing.TB) {
@@ -86,7 +105,9 @@ func (n *nat) rebind(t testing.TB) {
 				return
 			}
 			if to := n.client.Load(); to != nil && !n.blocked.Load() {
-				_, _ = n.inside.WriteToUDP(buf[:k], to)
+				for range n.times(true, buf[:k]) {
+					_, _ = n.inside.WriteToUDP(buf[:k], to)
+				}
 			}
 		}
 	})
@@ -96,10 +117,8 @@ func (n *nat) rebind(t testing.TB) {
 func behindNAT(t *testing.T, full bool) (*server, *transport, *client, *answer.Description, *nat) {
 	t.Helper()
 	n := newNAT(t)
-	s := open(t, lite.Config{Full: full, Timing: quick, Advertise: []answer.Candidate{
-		{Protocol: "udp", Addr: n.inside.LocalAddr().(*net.UDPAddr).AddrPort()},
-	}})
-	n.server.Store(net.UDPAddrFromAddrPort(s.Sockets()[0].Addr()))
+	s := open(t, n.config(lite.Config{Full: full, Timing: quick}))
+	n.serve(s)
 	x := s.transport(t)
 	p := newClient(t, clientConfig{networks: []webrtc.NetworkType{webrtc.NetworkTypeUDP4}})
 	d := p.offer(x, nil)
@@ -141,8 +160,16 @@ func testSilentPeerIsNotSentToAndComesBack(t *testing.T, full bool) {
 	if p, ok := x.Path(); ok {
 		t.Errorf("still sending to %v without consent", p.Remote)
 	}
+	heard := make(chan string, 1)
+	p.dc.OnMessage(func(m webrtc.DataChannelMessage) { heard <- string(m.Data) })
+	if err := ch.Send([]byte("meanwhile")); err != nil {
+		t.Fatal(err)
+	}
 	n.blocked.Store(false)
 	x.waitFor(t, lite.Connected)
+	if got := receive(t, heard, "what was sent meanwhile"); got != "meanwhile" {
+		t.Errorf("got %q", got)
+	}
 	p.receives(out)
 	p.echoes(ch, false)
 }

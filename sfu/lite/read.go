@@ -21,6 +21,9 @@ type reader struct {
 	owners  [batch]*Transport
 	foreign *Foreign // nil while nobody asks
 	media   []Received
+	due     []*connection // with something to send, perhaps
+	out     *Outlet       // for that
+	bound   bool          // a check of this batch may have told whose a path is
 	scratch icelite.Scratch
 	asked   icefull.Scratch
 }
@@ -28,25 +31,26 @@ type reader struct {
 // read is the goroutine of a UDP socket.
 func (s *Server) read(p *port) {
 	defer close(p.done)
-	r := &reader{server: s, port: p, media: make([]Received, 0, batch)}
-	for {
-		n, err := p.sock.Read(r.packets[:])
-		if err != nil {
-			return // closed; nothing else ends a UDP socket
-		}
-		r.foreign = p.foreign.Load()
-		r.route(n)
-		for j := range n {
-			r.take(j)
-		}
-		if len(r.media) > 0 {
-			s.cfg.Media(r.media)
-			clear(r.media)
-			r.media = r.media[:0]
-		}
-		clear(r.packets[:n])
-		clear(r.owners[:n])
+	r := &reader{server: s, port: p, media: make([]Received, 0, batch), out: s.NewOutlet()}
+	_ = p.sock.Serve(r.packets[:], func(n int) { r.handle(time.Now(), n) }) // until it is closed; nothing else ends a UDP socket
+}
+
+// handle takes over the first n packets.
+func (r *reader) handle(now time.Time, n int) {
+	r.foreign = r.port.foreign.Load()
+	r.route(n)
+	for j := range n {
+		r.take(now, j)
 	}
+	if len(r.media) > 0 { // first: it cannot wait
+		r.server.cfg.Media(r.media)
+		clear(r.media)
+		r.media = r.media[:0]
+	}
+	r.answer(now)
+	clear(r.packets[:n])
+	clear(r.owners[:n])
+	r.bound = false
 }
 
 // route finds the owner of all but STUN by path. Packets of one peer come in runs, so most need no look-up.
@@ -69,9 +73,22 @@ func (r *reader) route(n int) {
 	}
 }
 
+// answer sends what data channels have to say to what has arrived.
+func (r *reader) answer(now time.Time) {
+	if len(r.due) == 0 {
+		return
+	}
+	for _, c := range r.due {
+		c.pour(now, r.out)
+	}
+	r.out.Flush()
+	clear(r.due)
+	r.due = r.due[:0]
+}
+
 // take hands packet j on, or drops it.
-func (r *reader) take(j int) {
-	p, t := r.packets[j], r.owners[j]
+func (r *reader) take(now time.Time, j int) {
+	p := r.packets[j]
 	switch kind := r.kinds[j]; {
 	case kind == demux.STUN:
 		r.stun(p)
@@ -80,13 +97,29 @@ func (r *reader) take(j int) {
 	case kind == demux.Unknown || kind == demux.Channel:
 		r.server.count.noise.Add(1)
 		p.Release()
+	default:
+		r.known(now, j)
+	}
+}
+
+// known takes over a packet that belongs to whose path it came on.
+func (r *reader) known(now time.Time, j int) {
+	p, t := r.packets[j], r.owners[j]
+	if t == nil && r.bound { // the first packets of a peer may come in one batch with its first check
+		r.server.mu.RLock()
+		t, _ = r.server.table.ByPath(demux.Path{Socket: r.port.number, Remote: p.From})
+		r.server.mu.RUnlock()
+	}
+	switch {
 	case t == nil:
 		r.server.count.stranger.Add(1)
 		p.Release()
-	case kind == demux.DTLS:
-		t.control(p)
+	case r.kinds[j] == demux.DTLS:
+		if c := t.control(now, p); c != nil && c.marked.CompareAndSwap(false, true) { // else somebody sends already
+			r.due = append(r.due, c)
+		}
 	default:
-		r.media = append(r.media, Received{From: t, Kind: kind, Packet: p})
+		r.media = append(r.media, Received{From: t, Kind: r.kinds[j], Packet: p})
 	}
 }
 
@@ -96,6 +129,7 @@ func (r *reader) stun(p netio.Packet) {
 	switch {
 	case purpose == demux.Check:
 		r.check(p, ufrag)
+		r.bound = true
 		p.Release()
 	case purpose == demux.Query && r.foreign != nil:
 		r.foreign.push(p)

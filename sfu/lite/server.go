@@ -30,6 +30,7 @@ type Server struct {
 	count   counters
 	streams streamLimits
 	asking  *asking // nil with ICE-lite
+	pump    *pump
 	done    chan struct{}
 	running sync.WaitGroup // everything that Close waits for
 
@@ -66,6 +67,7 @@ func Open(cfg Config) (*Server, error) {
 		cfg.Interfaces = interfaces
 	}
 	s := &Server{cfg: cfg, done: make(chan struct{}), table: demux.NewTable[*Transport](cfg.Paths), transports: map[*Transport]struct{}{}}
+	s.pump = newPump(s)
 	s.ports.Store(new([]*port))
 	s.streams.init(cfg.Limits)
 	if err := s.certify(); err != nil {
@@ -81,6 +83,7 @@ func Open(cfg Config) (*Server, error) {
 		s.running.Go(func() { s.accept(l.TCPListener) })
 	}
 	s.running.Go(s.clock)
+	s.running.Go(s.pump.run)
 	if cfg.wildcard() {
 		s.running.Go(s.watch)
 	}
@@ -209,15 +212,13 @@ func (s *Server) remove(t *Transport, end func()) {
 	}
 }
 
-// start runs f while t lives, for Close to wait for. It says whether it did.
-func (s *Server) start(t *Transport, f func()) bool {
+// start runs f while t lives, for Close to wait for.
+func (s *Server) start(t *Transport, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.transports[t]
-	if ok {
+	if _, ok := s.transports[t]; ok {
 		s.running.Go(f)
 	}
-	return ok
 }
 
 // clock is the one timer of all transports.

@@ -21,7 +21,10 @@ const (
 	DropUnknownUfrag = "unknown_ufrag" // a check for no transport we have
 	DropBadCheck     = "bad_check"     // a check that is malformed or not authentic
 	DropPathTaken    = "path_taken"    // a check from an address that is another's, who is alive
-	DropControlFull  = "control_full"  // DTLS: it is not read fast enough
+	DropControlFull  = "control_full"  // of a DTLS handshake: it is not read fast enough
+	DropBadRecord    = "bad_record"    // of DTLS: malformed or not authentic
+	DropReplayed     = "replayed"      // of DTLS: received before, or much too late
+	DropBadChannel   = "bad_channel"   // data channel messages: not of an open channel, or a request to open one that is malformed
 	DropNoPath       = "no_path"       // DTLS to be sent without the peer's consent
 	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
 	DropTCPLimit     = "tcp_limit"     // connections refused
@@ -34,6 +37,7 @@ type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
 	foreignFull, addressLimit                            atomic.Uint64
+	badRecord, replayed, badChannel                      atomic.Uint64
 
 	closed tally
 }
@@ -49,7 +53,8 @@ func (s *Server) Stats() Stats {
 		DropBadCheck: c.badCheck.Load(), DropPathTaken: c.pathTaken.Load(), DropControlFull: c.controlFull.Load(),
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
-		DropAddressLimit: c.addressLimit.Load(),
+		DropAddressLimit: c.addressLimit.Load(), DropBadRecord: c.badRecord.Load(), DropReplayed: c.replayed.Load(),
+		DropBadChannel: c.badChannel.Load(),
 	}
 	s.count.closed.into(dropped)
 	for _, p := range s.all() {

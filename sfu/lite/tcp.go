@@ -183,7 +183,11 @@ func (s *Server) serveStream(st *stream) {
 			s.count.stranger.Add(1)
 			return
 		case kind == demux.DTLS:
-			owner.control(s.streams.packet(buf[:n], st.conn))
+			if c := owner.conn.Load(); c == nil {
+				owner.control(time.Now(), s.streams.packet(buf[:n], st.conn))
+			} else if c.receive(time.Now(), buf[:n]) {
+				s.pump.mark(c)
+			}
 		case kind == demux.RTP || kind == demux.RTCP:
 			one[0] = Received{From: owner, Kind: kind, Packet: s.streams.packet(buf[:n], st.conn)}
 			s.cfg.Media(one)

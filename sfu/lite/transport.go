@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/pion/dtls/v3"
-
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/lite/icefull"
 	"github.com/turnout-rtc/turnout/sfu/lite/icelite"
@@ -22,13 +20,14 @@ type Transport struct {
 	server *Server
 	emit   func(Event)
 	tag    uint32 // of its checks, see icefull.Tag
-	queue  *queue // under DTLS
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	path  atomic.Pointer[Path]          // nil without consent to send
 	keys  atomic.Pointer[srtpkeys.Keys] // nil until DTLS is finished
 	state atomic.Value                  // State; written under mu
+	conn  atomic.Pointer[connection]    // nil until DTLS is finished; written under mu
+	data  atomic.Pointer[answer.Data]   // nil until data channels were agreed on
 
 	negotiating sync.Mutex // held by Answer
 	agreed      agreement  // guarded by negotiating
@@ -37,19 +36,16 @@ type Transport struct {
 	// Guarded by mu.
 	agent        agent
 	fingerprints []answer.Fingerprint
-	data         *answer.Data
+	queue        *queue // under the handshake; nil before and after it
 	life         life
 }
 
 // life is how far a transport has come.
 type life struct {
-	conn     *dtls.Conn // nil until the handshake is finished
-	calls    bool       // we are the DTLS client
-	shaking  bool       // the handshake has begun
-	serving  bool       // SCTP has begun
-	ended    bool       // DTLS is over: by the peer, or because the handshake failed
-	closed   bool       // by us
-	channels int
+	calls  bool // we are the DTLS client
+	shaken bool // the handshake is over
+	ended  bool // DTLS is over: by the peer, or because the handshake failed
+	closed bool // by us
 }
 
 // agreement is what the last offer and answer came to.
@@ -67,7 +63,6 @@ func newTransport(s *Server, emit func(Event)) *Transport {
 		t.agent.asks = icefull.NewChecker(t.tag, icefull.Limits{Candidates: s.cfg.Limits.Candidates})
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.queue = newQueue(s.cfg.Limits.Control, &s.count.controlFull, t.send, t.end)
 	t.state.Store(New)
 	var id [8]byte
 	_, _ = rand.Read(id[:])
@@ -123,21 +118,11 @@ func randomSSRC() uint32 {
 // apply takes over what DTLS and SCTP need to know of a description.
 func (t *Transport) apply(d *answer.Description) {
 	t.mu.Lock()
-	t.fingerprints, t.data, t.life.calls = d.Fingerprints, d.Data, d.Active
-	conn := t.life.startServing(t.data)
-	t.mu.Unlock()
-	if conn != nil {
-		t.server.start(t, func() { t.serve(conn, d.Data) })
+	defer t.mu.Unlock()
+	t.fingerprints, t.life.calls = d.Fingerprints, d.Active
+	if d.Data != nil {
+		t.data.Store(d.Data)
 	}
-}
-
-// startServing says on which connection SCTP is to begin now, if it is.
-func (l *life) startServing(d *answer.Data) *dtls.Conn {
-	if d == nil || l.conn == nil || l.serving || l.ended || l.closed {
-		return nil
-	}
-	l.serving = true
-	return l.conn
 }
 
 // Keys are those of SRTP, once DTLS is finished.
@@ -156,19 +141,19 @@ func (t *Transport) Close() {
 	t.mu.Lock()
 	t.life.closed = true
 	t.publish()
+	conn := t.conn.Load()
 	t.mu.Unlock()
 	t.cancel()
+	if conn != nil {
+		conn.close()
+	}
 	t.server.remove(t, t.tearDown)
 }
 
 func (t *Transport) tearDown() {
-	t.mu.Lock()
-	conn := t.life.conn
-	t.mu.Unlock()
-	if conn != nil {
-		_ = conn.Close() // the peer may be gone
+	if conn := t.conn.Load(); conn != nil {
+		conn.goodbye()
 	}
-	_ = t.queue.Close()
 	t.path.Store(nil)
 	t.mu.Lock()
 	streams := t.agent.streams
@@ -184,7 +169,11 @@ func (t *Transport) end() {
 	t.mu.Lock()
 	t.life.ended = true
 	changed := t.publish()
+	conn := t.conn.Load()
 	t.mu.Unlock()
+	if conn != nil {
+		conn.end()
+	}
 	t.tell(changed)
 }
 
