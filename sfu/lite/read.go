@@ -48,12 +48,12 @@ func (r *reader) handle(now time.Time, n int) {
 	for j := range n {
 		r.take(now, j)
 	}
-	r.answer(now)
 	if len(r.media) > 0 {
 		r.server.cfg.Media(r.media)
 		clear(r.media)
 		r.media = r.media[:0]
 	}
+	r.answer(now)
 	clear(r.packets[:n])
 	clear(r.owners[:n])
 	r.bound = false
