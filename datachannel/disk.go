@@ -70,7 +70,7 @@ func (h *Hub) await(d *document, a ack) {
 }
 
 func (h *Hub) acknowledge(d *document, a ack, at log.Position) {
-	a.reader.emit(DocAck{ID: a.id, Position: at})
+	a.reader.say(DocAck{ID: a.id, Position: at})
 	a.reader.told = true
 	h.willPause(d)
 }

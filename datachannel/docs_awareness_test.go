@@ -61,11 +61,11 @@ func TestEachConnectionOfOneMemberHasItsOwnAwareness(t *testing.T) {
 		a.open()
 		var refused []Code
 		door := func() *DocReader {
-			return h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) {
+			return h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(func(e DocEvent) {
 				if r, ok := e.(DocRefused); ok {
 					refused = append(refused, r.Code)
 				}
-			})
+			}))
 		}
 		want := func(states map[byte]string) {
 			t.Helper()
@@ -120,7 +120,7 @@ func TestStatesThatNobodyRenewsGo(t *testing.T) {
 		h := newShelf(t, Config{PresenceTTL: time.Hour}).hub()
 		a := edit(join(t, h, "a", everything), 1)
 		a.open()
-		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(DocEvent) {})
+		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(func(DocEvent) {}))
 		r.Awareness(awarenessUpdate(2, 1, "{}"))
 		time.Sleep(20 * time.Second)
 		r.Awareness(awarenessUpdate(2, 1, "{}"))

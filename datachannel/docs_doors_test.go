@@ -18,6 +18,14 @@ func gathered() {
 	synctest.Wait()
 }
 
+// taking is a door that takes everything.
+func taking(f func(DocEvent)) func(DocEvent) Reception {
+	return func(e DocEvent) Reception {
+		f(e)
+		return Taken
+	}
+}
+
 func TestDoorsReadAndWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(t, Config{})
@@ -34,11 +42,11 @@ func TestDoorsReadAndWrite(t *testing.T) {
 			events = nil
 			return e
 		}
-		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(e DocEvent) {
+		r := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(func(e DocEvent) {
 			if _, pause := e.(DocPause); !pause {
 				events = append(events, e)
 			}
-		})
+		}))
 		state, ok := take()[0].(DocState)
 		if !ok || !state.Writable || !bytes.Contains(state.Update, []byte("hello")) || state.Position.Seq != 1 {
 			t.Fatal(state)
@@ -73,7 +81,7 @@ func TestDoorsReadAndWrite(t *testing.T) {
 			t.Fatal("closed, and still there")
 		}
 		take()
-		h.Visit().OpenDoc("c", "notes", Grants{}, []byte{0}, func(e DocEvent) { events = append(events, e) })
+		h.Visit().OpenDoc("c", "notes", Grants{}, []byte{0}, taking(func(e DocEvent) { events = append(events, e) }))
 		if closed, ok := take()[0].(DocClosed); !ok || closed.Code != CodeForbidden {
 			t.Fatal(closed)
 		}
@@ -96,14 +104,14 @@ func TestAVisitHasALimitOfDocumentsAndARate(t *testing.T) {
 		v := h.Visit()
 		var open []*DocReader
 		for i := range 20 {
-			open = append(open, v.OpenDoc("a", fmt.Sprint("n", i), everything, []byte{0}, tell))
+			open = append(open, v.OpenDoc("a", fmt.Sprint("n", i), everything, []byte{0}, taking(tell)))
 			gathered()
 		}
 		if told[CodeDocLimit] != 18 {
 			t.Fatal(told)
 		}
 		open[0].Close()
-		last := v.OpenDoc("a", "one more", everything, []byte{0}, tell)
+		last := v.OpenDoc("a", "one more", everything, []byte{0}, taking(tell))
 		gathered()
 		if told[CodeDocLimit] != 18 {
 			t.Fatal("no room after one was closed", told)
@@ -115,7 +123,7 @@ func TestAVisitHasALimitOfDocumentsAndARate(t *testing.T) {
 		if told[CodeRateLimited] < 100 || told[CodeRateLimited] > 130 {
 			t.Fatal(told)
 		}
-		other := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, tell)
+		other := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(tell))
 		before := told[CodeRateLimited]
 		gathered()
 		other.Update(1, insertion(8, 0, "x"))
@@ -136,8 +144,8 @@ func TestEchoesOfAwarenessCountAsNoMessages(t *testing.T) {
 				refused++
 			}
 		}
-		a := h.Visit().OpenDoc("a", "notes", everything, []byte{0}, tell)
-		b := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, tell)
+		a := h.Visit().OpenDoc("a", "notes", everything, []byte{0}, taking(tell))
+		b := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(tell))
 		a.Awareness(awarenessUpdate(1, 1, "{}"))
 		for range 1000 {
 			b.Awareness(awarenessUpdate(1, 1, "{}"))
@@ -170,15 +178,15 @@ func TestWhatVisitsSendIsDoneAtOnceWhenIdleAndGatheredWhenBusy(t *testing.T) {
 		s := newShelf(t, Config{})
 		h := s.hub()
 		var changes, pauses atomic.Int32
-		h.Visit().OpenDoc("a", "notes", everything, []byte{0}, func(e DocEvent) {
+		h.Visit().OpenDoc("a", "notes", everything, []byte{0}, taking(func(e DocEvent) {
 			switch e.(type) {
 			case DocChange:
 				changes.Add(1)
 			case DocPause:
 				pauses.Add(1)
 			}
-		})
-		writer := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, func(DocEvent) {})
+		}))
+		writer := h.Visit().OpenDoc("b", "notes", everything, []byte{0}, taking(func(DocEvent) {}))
 		want := func(wantChanges, wantPauses int32) {
 			t.Helper()
 			synctest.Wait()

@@ -25,7 +25,14 @@ type document struct {
 
 	epoch uint64
 	seq   uint64 // of the last update
+	known known
 	disk  disk
+}
+
+// known is the state vector of a sequence number.
+type known struct {
+	seq   uint64
+	bytes []byte // nil: not asked for yet
 }
 
 // waiting is an open that waits for the document.
@@ -43,23 +50,19 @@ func newDocument(key store.Doc, c Config) *document {
 
 func (d *document) position() log.Position { return log.Position{Epoch: d.epoch, Seq: d.seq} }
 
-// sync answers a reader's state vector.
-func (d *document) sync(r *DocReader, v yjs.StateVector) {
-	r.emit(DocState{
-		Writable: r.writable, Position: d.position(),
-		Update: d.core.Diff(v), StateVector: d.core.StateVector().Append(nil),
-	})
-	if d.awareness.Here() > 0 {
-		r.emit(DocAwareness{Update: d.awareness.Encode()})
+// vector is the state vector, as bytes that many may share.
+func (d *document) vector() []byte {
+	if d.known.bytes == nil || d.known.seq != d.seq {
+		d.known.bytes, d.known.seq = d.core.StateVector().Append(nil), d.seq
 	}
+	return d.known.bytes
 }
 
 // tell tells all readers but one.
 func (h *Hub) tell(d *document, not *DocReader, e DocEvent) {
 	for r := range d.readers {
 		if r != not {
-			r.emit(e)
-			r.told = true
+			h.inform(d, r, e)
 		}
 	}
 	h.willPause(d)
@@ -78,7 +81,7 @@ func (h *Hub) pause() {
 	for i, d := range h.library.told {
 		for r := range d.readers {
 			if r.told && r.visit != nil {
-				r.emit(DocPause{})
+				r.say(DocPause{})
 			}
 			r.told = false
 		}
@@ -214,7 +217,7 @@ func (h *Hub) awarenessOf(now time.Time, r *DocReader, b []byte) (news bool, x *
 		h.tell(d, r, DocAwareness{Update: heard.Relay, Shared: &Shared{}})
 	}
 	if heard.Reply != nil {
-		r.emit(DocAwareness{Update: heard.Reply})
+		h.inform(d, r, DocAwareness{Update: heard.Reply})
 	}
 	if heard.Excess > 0 {
 		x = refuse(CodeTooLarge, fmt.Sprintf("One participant has at most %d Yjs clients in a document.", h.cfg.AwarenessClients))

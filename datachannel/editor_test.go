@@ -33,6 +33,21 @@ func insertion(client, clock uint64, text string) []byte {
 	return append(append(number(b, uint64(len(text))), text...), 0)
 }
 
+// hearAwareness reads what awarenessUpdate and others like it have written.
+func hearAwareness(seen map[byte]string, update []byte) {
+	for b := update[1:]; len(b) > 0; b = b[3+int(b[2]):] {
+		if state := string(b[3 : 3+int(b[2])]); state == "null" {
+			delete(seen, b[0])
+		} else {
+			seen[b[0]] = state
+		}
+	}
+}
+
+func frameAwareness(client, clock byte, state string) frame.DocAwareness {
+	return frame.DocAwareness{Doc: 1, Update: awarenessUpdate(client, clock, state)}
+}
+
 func awarenessUpdate(client, clock byte, state string) []byte {
 	return append([]byte{1, client, clock, byte(len(state))}, state...)
 }
@@ -160,13 +175,7 @@ func (e *editor) doc(f frame.Frame) {
 		e.acked = max(e.acked, e.unsynced[f.ID])
 		delete(e.unsynced, f.ID)
 	case frame.DocAwareness:
-		for b := f.Update[1:]; len(b) > 0; b = b[3+int(b[2]):] {
-			if state := string(b[3 : 3+int(b[2])]); state == "null" {
-				delete(e.aware, b[0])
-			} else {
-				e.aware[b[0]] = state
-			}
-		}
+		hearAwareness(e.aware, f.Update)
 	case frame.DocClosed:
 		e.closed = append(e.closed, f)
 	}

@@ -14,11 +14,13 @@ func (h *Hub) flush(now time.Time) (next time.Time, ok bool) {
 	if at, due := h.tend(now); due && (!ok || at.Before(next)) {
 		next, ok = at, true
 	}
-	for _, m := range h.members {
-		if at, due := h.flushMember(now, m); due && (!ok || at.Before(next)) {
-			next, ok = at, true
-		}
+	h.agenda.ripe(now)
+	h.agenda.looked(func(m *Member) (time.Time, bool) {
 		h.countDropped(m)
+		return h.flushMember(now, m)
+	})
+	if at, due := h.agenda.due(); due && (!ok || at.Before(next)) {
+		next, ok = at, true
 	}
 	return next, ok
 }
@@ -36,6 +38,7 @@ func (h *Hub) tellPresence(now time.Time) {
 			continue
 		}
 		m.out.Reliable(now, frames...)
+		h.agenda.mark(m)
 	}
 }
 
@@ -72,8 +75,7 @@ func (h *Hub) flushWire(now time.Time, w *Wire, what outbox.Wires) (next time.Ti
 		if !ok || next.After(now) {
 			return next, ok
 		}
-		if w.conn.BufferedAmount() >= highWater {
-			w.blocked = true
+		if !w.takesMore() {
 			return time.Time{}, false
 		}
 		b, frames := h.scratch[:0], 0
@@ -90,6 +92,22 @@ func (h *Hub) flushWire(now time.Time, w *Wire, what outbox.Wires) (next time.Ti
 	return time.Time{}, false
 }
 
+// takesMore says whether the wire may be filled. It asks the Conn only when that could be full, for that takes a lock of others.
+func (w *Wire) takesMore() bool {
+	if w.room <= 0 {
+		w.room = highWater - int(min(w.conn.BufferedAmount(), highWater))
+		w.blocked = w.room == 0
+	}
+	return !w.blocked
+}
+
+// drained lets a wire be filled again.
+func (h *Hub) drained(w *Wire) {
+	w.draining.Store(false)
+	w.blocked = false
+	h.agenda.mark(w.member)
+}
+
 // transmit sends one wire message. A wire that does not take it is detached: what it should have carried goes with the next.
 func (h *Hub) transmit(w *Wire, b []byte, frames int) {
 	if err := w.conn.Send(b); err != nil {
@@ -98,6 +116,7 @@ func (h *Hub) transmit(w *Wire, b []byte, frames int) {
 		h.detach(w)
 		return
 	}
+	w.room -= len(b)
 	h.meter.sent(len(b), frames)
 }
 

@@ -47,10 +47,12 @@ type Hub struct {
 
 	// Owned by run.
 	members  map[string]*Member
+	agenda   agenda
 	presence *presence.Map
 	library  library
 	fragment uint64 // id of the last frame that was cut into fragments
 	scratch  []byte // one wire message
+	single   [1][]byte
 }
 
 // NewHub starts a room's data, under the name of the room.
@@ -103,7 +105,7 @@ func (h *Hub) run() {
 	defer close(h.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var ops, visits []op
+	var letters, visits []letter
 	var rest time.Time // until when what visits send is gathered; zero: it is not
 	for {
 		select {
@@ -112,8 +114,8 @@ func (h *Hub) run() {
 		case <-h.box.filled:
 		case <-timer.C:
 		}
-		ops = h.box.take(ops)
-		h.doAll(ops)
+		letters = h.box.take(letters)
+		h.doAll(letters)
 		if now := time.Now(); !now.Before(rest) {
 			visits = h.box.takeVisits(visits)
 			h.doAll(visits)
@@ -134,10 +136,10 @@ func (h *Hub) run() {
 	}
 }
 
-func (h *Hub) doAll(ops []op) {
-	for i, o := range ops {
-		o.do(h, time.Now())
-		ops[i] = nil
+func (h *Hub) doAll(letters []letter) {
+	for i, l := range letters {
+		l.do(h, time.Now())
+		letters[i] = letter{}
 		if i%batch == batch-1 {
 			h.flush(time.Now())
 		}
@@ -161,6 +163,7 @@ func (h *Hub) leave(now time.Time, m *Member) {
 		h.closeDoc(now, r)
 	}
 	m.wires = [lanes]*Wire{}
+	h.agenda.remove(m)
 	delete(h.members, m.identity)
 	h.presence.Leave(now, m.identity)
 	h.gauges()
@@ -172,8 +175,13 @@ func (h *Hub) attach(w *Wire) {
 		return
 	}
 	w.open = w.lane == Lossy
+	old := m.wires[w.lane]
 	m.wires[w.lane] = w
+	h.agenda.mark(m)
 	h.gauges()
+	if old != nil {
+		h.hangUp(old)
+	}
 }
 
 func (h *Hub) detachIfCurrent(w *Wire) {
@@ -187,9 +195,8 @@ func (h *Hub) detach(w *Wire) {
 	h.gauges()
 }
 
-// hangUp closes a wire whose other end does not follow the protocol.
+// hangUp closes a wire that is the member's no more: another has taken its place, or its other end does not follow the protocol.
 func (h *Hub) hangUp(w *Wire) {
-	h.detach(w)
 	if err := w.conn.Close(); err != nil {
 		h.log.Debug("closing a wire", "participant", w.member.identity, "error", err)
 	}

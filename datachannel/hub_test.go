@@ -208,6 +208,37 @@ func breakWire(random *rand.Rand, c *client) {
 	old.Detach()
 }
 
+// TestTheWireThatIsReplacedIsClosed takes another Conn on either lane: the one before is closed, once, and what was on it in either
+// direction goes on over the other.
+func TestTheWireThatIsReplacedIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, Config{})
+		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
+		oldLossy, newLossy := &wireEnd{}, &wireEnd{}
+		gone := a.member.Attach(Lossy, oldLossy)
+		a.member.Attach(Lossy, newLossy)
+		old := a.conn
+		old.mu.Lock()
+		old.stuck = true
+		old.mu.Unlock()
+		b.send("t", "on the way")
+		time.Sleep(time.Second)
+		old.take() // never arrives
+		a.sent = append(a.sent, frame.Append(nil, frame.Send{Topic: "t", Payload: []byte("on the way, too")}))
+		a.connect()
+		gone.Detach()
+		b.send("t", "after")
+		a.wantMessages("b t on the way", "b t after")
+		b.wantMessages("a t on the way, too")
+		if !old.closed || !oldLossy.closed || a.conn.closed || newLossy.closed {
+			t.Error("closed:", old.closed, oldLossy.closed, "and those in their place:", a.conn.closed, newLossy.closed)
+		}
+		if n := h.Stats().Wires; n != 3 {
+			t.Errorf("%d wires, want 3", n)
+		}
+	})
+}
+
 func TestAnotherStreamStartsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, Config{})
@@ -304,6 +335,7 @@ func TestSlowReaderGetsAGapAndOthersAreNotDisturbed(t *testing.T) {
 		slow.conn.mu.Lock()
 		slow.conn.stuck, slow.conn.buffered = true, highWater
 		slow.conn.mu.Unlock()
+		slow.wire.room = 0 // as if all of it had gone through this wire
 		var sent []string
 		for n := range 3000 {
 			text := fmt.Sprintf("%d %s", n, strings.Repeat("x", 90))

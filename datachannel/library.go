@@ -44,11 +44,14 @@ func (h *Hub) openDoc(now time.Time, r *DocReader, g Grants, vector []byte) *ref
 	}
 	d.readers[r] = struct{}{}
 	r.doc = d
+	if r.visit != nil {
+		r.visit.readers[r] = struct{}{}
+	}
 	if !d.loaded {
 		d.waiting = append(d.waiting, waiting{r, v})
 		return nil
 	}
-	d.sync(r, v)
+	h.sync(r, v)
 	return nil
 }
 
@@ -98,7 +101,7 @@ func (h *Hub) loaded(now time.Time, d *document, s store.State, err error) {
 	}
 	for _, w := range d.waiting {
 		if w.reader.doc == d {
-			d.sync(w.reader, w.vector)
+			h.sync(w.reader, w.vector)
 		}
 	}
 	d.waiting = nil
@@ -136,7 +139,7 @@ func (h *Hub) forget(r *DocReader) {
 	if r.member != nil {
 		delete(r.member.docs, r.number)
 	} else {
-		r.visit.open--
+		delete(r.visit.readers, r)
 	}
 }
 
@@ -212,24 +215,21 @@ func (h *Hub) doAwareness(now time.Time, r *DocReader, update []byte) {
 // visitorOpens opens a document for a door.
 func (h *Hub) visitorOpens(now time.Time, r *DocReader, g Grants, vector []byte) *refusal {
 	v := r.visit
-	if v.open >= h.cfg.Documents {
-		return refuse(CodeDocLimit, fmt.Sprintf("You have %d documents open, and more are not allowed.", v.open))
+	if len(v.readers) >= h.cfg.Documents {
+		return refuse(CodeDocLimit, fmt.Sprintf("You have %d documents open, and more are not allowed.", len(v.readers)))
 	}
 	if v.in.Message(now, len(vector)) != nil {
 		return refuse(CodeRateLimited, "This connection sends more than allowed.")
 	}
-	if x := h.openDoc(now, r, g, vector); x != nil {
-		return x
-	}
-	v.open++
-	return nil
+	r.mark.lost = v.behind
+	return h.openDoc(now, r, g, vector)
 }
 
 func (h *Hub) tellVector(r *DocReader) *refusal {
 	if r.doc == nil || !r.doc.loaded {
 		return nil
 	}
-	r.emit(DocVector{StateVector: r.doc.core.StateVector().Append(nil)})
+	r.say(DocVector{StateVector: r.doc.vector()})
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (h *Hub) tellAwareness(r *DocReader) *refusal {
 	if r.doc == nil {
 		return nil
 	}
-	r.emit(DocAwareness{Update: r.doc.awareness.Encode()})
+	h.inform(r.doc, r, DocAwareness{Update: r.doc.awareness.Encode()})
 	return nil
 }
 
@@ -251,7 +251,7 @@ func (h *Hub) syncDoc(r *DocReader, vector []byte) *refusal {
 	case !r.doc.loaded:
 		r.doc.waiting = append(r.doc.waiting, waiting{r, v})
 	default:
-		r.doc.sync(r, v)
+		h.sync(r, v)
 	}
 	return nil
 }

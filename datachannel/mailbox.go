@@ -10,17 +10,28 @@ import (
 // op is something for the hub's loop to do: one of the types below.
 type op interface{ do(h *Hub, now time.Time) }
 
+// letter is an op, or a wire message, which is what comes most and so is no op: that would be an allocation.
+type letter struct {
+	op   op
+	wire *Wire // of a wire message, which has taken one of the member's slots
+	data []byte
+}
+
+func (l letter) do(h *Hub, now time.Time) {
+	if l.wire == nil {
+		l.op.do(h, now)
+		return
+	}
+	<-l.wire.member.slots
+	h.receive(now, l.wire, l.data)
+}
+
 type (
 	opJoin   struct{ member *Member }
 	opLeave  struct{ member *Member }
 	opAttach struct{ wire *Wire }
 	opDetach struct{ wire *Wire }
 
-	// opReceive has taken one of the member's slots.
-	opReceive struct {
-		wire *Wire
-		data []byte
-	}
 	// opDrained says that a wire takes more again.
 	opDrained struct{ wire *Wire }
 
@@ -47,6 +58,9 @@ type (
 	}
 	opDocClose struct{ reader *DocReader }
 
+	// opDrainedVisit says that a visit's connection takes more again.
+	opDrainedVisit struct{ visit *Visit }
+
 	// What the store answers.
 	opLoaded struct {
 		doc   *document
@@ -69,12 +83,7 @@ func (o opJoin) do(h *Hub, now time.Time)  { h.join(now, o.member) }
 func (o opLeave) do(h *Hub, now time.Time) { h.leave(now, o.member) }
 func (o opAttach) do(h *Hub, _ time.Time)  { h.attach(o.wire) }
 func (o opDetach) do(h *Hub, _ time.Time)  { h.detachIfCurrent(o.wire) }
-func (o opDrained) do(_ *Hub, _ time.Time) { o.wire.unblock() }
-func (o opReceive) do(h *Hub, now time.Time) {
-	<-o.wire.member.slots
-	h.receive(now, o.wire, o.data)
-}
-
+func (o opDrained) do(h *Hub, _ time.Time) { h.drained(o.wire) }
 func (o opDocOpen) do(h *Hub, now time.Time) {
 	<-o.reader.visit.slots
 	if x := h.visitorOpens(now, o.reader, o.grants, o.vector); x != nil {
@@ -104,25 +113,30 @@ func (o opDocAwareness) do(h *Hub, now time.Time) {
 }
 
 func (o opDocClose) do(h *Hub, now time.Time) { h.closeDoc(now, o.reader) }
-func (o opLoaded) do(h *Hub, now time.Time)   { h.loaded(now, o.doc, o.state, o.err) }
-func (o opStored) do(h *Hub, now time.Time)   { h.stored(now, o.doc, o.entry, o.err) }
-func (o opCompacted) do(h *Hub, _ time.Time)  { h.compacted(o.doc, o.size, o.err) }
+func (o opDrainedVisit) do(h *Hub, _ time.Time) {
+	h.catchUp(o.visit)
+}
+func (o opLoaded) do(h *Hub, now time.Time)  { h.loaded(now, o.doc, o.state, o.err) }
+func (o opStored) do(h *Hub, now time.Time)  { h.stored(now, o.doc, o.entry, o.err) }
+func (o opCompacted) do(h *Hub, _ time.Time) { h.compacted(o.doc, o.size, o.err) }
 
 // mailbox brings ops to the loop. It does not block: what members and visits send takes one of their slots first, and of everything
 // else there is little. What visits send is one queue, everything else another; each keeps the order in which it was put.
 type mailbox struct {
 	mu      sync.Mutex
-	ops     []op          // Guarded by mu.
-	visits  []op          // Guarded by mu.
+	letters []letter      // Guarded by mu.
+	visits  []letter      // Guarded by mu.
 	resting bool          // Guarded by mu. The loop comes for visits by itself
 	filled  chan struct{} // holds one token while there may be ops
 }
 
 func newMailbox() *mailbox { return &mailbox{filled: make(chan struct{}, 1)} }
 
-func (b *mailbox) put(o op) {
+func (b *mailbox) put(o op) { b.post(letter{op: o}) }
+
+func (b *mailbox) post(l letter) {
 	b.mu.Lock()
-	b.ops = append(b.ops, o)
+	b.letters = append(b.letters, l)
 	b.mu.Unlock()
 	b.signal()
 }
@@ -130,7 +144,7 @@ func (b *mailbox) put(o op) {
 // putVisit waits, while the loop rests, for the end of that.
 func (b *mailbox) putVisit(o op) {
 	b.mu.Lock()
-	b.visits = append(b.visits, o)
+	b.visits = append(b.visits, letter{op: o})
 	resting := b.resting
 	b.mu.Unlock()
 	if !resting {
@@ -146,20 +160,20 @@ func (b *mailbox) signal() {
 }
 
 // take returns all there is and keeps empty for what comes next.
-func (b *mailbox) take(empty []op) []op {
+func (b *mailbox) take(empty []letter) []letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ops := b.ops
-	b.ops = empty[:0]
-	return ops
+	letters := b.letters
+	b.letters = empty[:0]
+	return letters
 }
 
 // takeVisits is take for what visits sent. If that is something, the loop rests from now on, until it is nothing.
-func (b *mailbox) takeVisits(empty []op) []op {
+func (b *mailbox) takeVisits(empty []letter) []letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ops := b.visits
+	letters := b.visits
 	b.visits = empty[:0]
-	b.resting = len(ops) > 0
-	return ops
+	b.resting = len(letters) > 0
+	return letters
 }

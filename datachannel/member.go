@@ -26,14 +26,15 @@ type Member struct {
 	wires   [lanes]*Wire
 	stream  uint64 // 0 before the first hello
 	left    bool
+	next    appointment
 	told    outbox.Dropped // of out, in the stats already
 	limited time.Time      // when rate.limited was last told
 	heard   time.Time      // when anything last came
 	docs    map[uint64]*DocReader
 }
 
-// Attach gives the member a way to be reached on a lane, in place of the one before. Close the Conn and Detach the Wire
-// when it has ended; the hub closes it when the member does not follow the protocol.
+// Attach gives the member a way to be reached on a lane, in place of the one before, whose Conn the hub closes. Close the Conn and
+// Detach the Wire when it has ended; the hub closes it when the member does not follow the protocol.
 func (m *Member) Attach(l Lane, c Conn) *Wire {
 	w := &Wire{member: m, lane: l, conn: c}
 	c.OnDrain(lowWater, w.drained)
@@ -56,6 +57,7 @@ type Wire struct {
 	// Owned by run.
 	open    bool // hello was answered (reliable lane); always true on the lossy one
 	blocked bool // waits for OnDrain
+	room    int  // bytes it takes before it has to be asked how much it holds
 }
 
 // Receive takes one wire message that arrived; b is the member's to keep. It blocks while much of the member's waits for
@@ -63,7 +65,7 @@ type Wire struct {
 func (w *Wire) Receive(b []byte) {
 	select {
 	case w.member.slots <- struct{}{}:
-		w.member.hub.box.put(opReceive{w, b})
+		w.member.hub.box.post(letter{wire: w, data: b})
 	case <-w.member.hub.done:
 	}
 }
@@ -75,12 +77,6 @@ func (w *Wire) drained() {
 	if w.draining.CompareAndSwap(false, true) {
 		w.member.hub.box.put(opDrained{w})
 	}
-}
-
-// unblock lets the wire be filled again.
-func (w *Wire) unblock() {
-	w.draining.Store(false)
-	w.blocked = false
 }
 
 // current says whether the wire is still the member's.

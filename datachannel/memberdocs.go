@@ -44,7 +44,10 @@ func (h *Hub) memberOpens(now time.Time, m *Member, f frame.DocOpen) *refusal {
 	}
 	_, write := m.grants.Document(f.Name)
 	r = &DocReader{hub: h, via: h.via.Add(1), identity: m.identity, name: f.Name, writable: write, member: m, number: f.Doc}
-	r.emit = func(e DocEvent) { h.tellMember(m, r.number, e) }
+	r.emit = func(e DocEvent) Reception {
+		h.tellMember(m, r.number, e)
+		return Taken
+	}
 	if x := h.openDoc(now, r, m.grants, f.StateVector); x != nil {
 		return x
 	}

@@ -16,6 +16,7 @@ type DocState struct {
 	Position    log.Position
 	Update      []byte // what the reader lacks: step 2 of the Yjs sync protocol
 	StateVector []byte // what the hub has: step 1
+	Unasked     bool   // it catches up a reader that was too slow, which has not said a state vector since
 }
 
 // DocChange is an update of someone else's.
@@ -48,6 +49,9 @@ type DocAwareness struct {
 // DocVector answers an Ask.
 type DocVector struct{ StateVector []byte }
 
+// DocWaits says that the document is open, and that the reader is told nothing of it before Visit.Drained: it is too slow.
+type DocWaits struct{}
+
 // DocPause follows DocChange, DocAwareness and DocAck, one or more: no more of them come for now, and what was gathered of them can be
 // written. Visits are told it, members are not.
 type DocPause struct{}
@@ -65,6 +69,7 @@ func (DocAck) docEvent()       {}
 func (DocRefused) docEvent()   {}
 func (DocAwareness) docEvent() {}
 func (DocVector) docEvent()    {}
+func (DocWaits) docEvent()     {}
 func (DocPause) docEvent()     {}
 func (DocClosed) docEvent()    {}
 
@@ -106,13 +111,14 @@ type Visit struct {
 	slots chan struct{} // one is taken by each message that waits for the loop
 
 	// Owned by run.
-	in   *inbox.Inbox
-	open int // documents
+	in      *inbox.Inbox
+	readers map[*DocReader]struct{} // of its documents
+	behind  bool                    // some of them have lost something
 }
 
 // Visit begins one. It ends when all its documents are closed.
 func (h *Hub) Visit() *Visit {
-	return &Visit{hub: h, slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox())}
+	return &Visit{hub: h, slots: make(chan struct{}, memberSlots), in: inbox.New(h.cfg.inbox()), readers: map[*DocReader]struct{}{}}
 }
 
 // DocReader is one open document of one connection. Its methods may be called from any goroutine and do nothing after Close;
@@ -124,26 +130,28 @@ type DocReader struct {
 	identity string
 	name     string
 	writable bool
-	emit     func(DocEvent)
+	emit     func(DocEvent) Reception
 	visit    *Visit  // nil: over the data protocol
 	member   *Member // nil: not over the data protocol
 
 	// Owned by run.
 	doc    *document // nil: not open, or closed
 	number uint64    // the member's for it
-	told   bool      // something since the last pause
-	silent bool      // its awareness has been taken away, because nothing is heard from the member
+	mark   bookmark
+	told   bool // something since the last pause
+	silent bool // its awareness has been taken away, because nothing is heard from the member
 }
 
 // OpenDoc opens a document. emit is called from the hub's goroutine, one event at a time, and has to return at once; the bytes of an event are shared
-// and not to be changed. The first event is DocState or DocClosed. A connection that cannot take an event drops it and
-// calls Sync later. Without permission to read, or without an identity, there is a DocClosed. Several connections may have the
+// and not to be changed. The first event is DocState, DocWaits or DocClosed. A connection for which too much waits drops what does and
+// says so (Full); it is sent what it lacks when it has drained. Without permission to read, or without an identity, there is a DocClosed. Several connections may have the
 // same identity: each is a reader of its own, and the Yjs clients that one announces go when it closes, unless another has
 // announced them since.
-func (v *Visit) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent)) *DocReader {
+func (v *Visit) OpenDoc(identity, name string, g Grants, stateVector []byte, emit func(DocEvent) Reception) *DocReader {
 	_, write := g.Document(name)
 	h := v.hub
 	r := &DocReader{hub: h, via: h.via.Add(1), identity: identity, name: name, writable: write, emit: emit, visit: v}
+	r.mark.has = stateVector
 	r.put(opDocOpen{r, g, stateVector})
 	return r
 }
@@ -176,12 +184,12 @@ func (r *DocReader) put(o op) {
 
 func (r *DocReader) refuse(id uint64, x *refusal) {
 	hint, retryable := x.code.advice()
-	r.emit(DocRefused{ID: id, Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
+	r.say(DocRefused{ID: id, Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
 }
 
 func (r *DocReader) closed(x *refusal) {
 	hint, retryable := x.code.advice()
-	r.emit(DocClosed{Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
+	r.say(DocClosed{Code: x.code, Message: x.message, Hint: hint, Retryable: retryable})
 }
 
 func (d *document) logger(l *slog.Logger) *slog.Logger { return l.With("document", d.key.Name) }

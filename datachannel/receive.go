@@ -20,6 +20,7 @@ func (h *Hub) receive(now time.Time, w *Wire, b []byte) {
 		return
 	}
 	m := w.member
+	h.agenda.mark(m)
 	h.meter.received(len(b))
 	h.presence.Heard(now, m.identity)
 	m.heard = now
@@ -46,6 +47,7 @@ func (h *Hub) refuseWire(now time.Time, w *Wire, r *refusal) {
 	if err := w.conn.Send(frame.Append(nil, r.frame(0))); err != nil {
 		h.log.Debug("refusing a wire", "participant", w.member.identity, "error", err)
 	}
+	h.detach(w)
 	h.hangUp(w)
 }
 
@@ -62,6 +64,10 @@ func (h *Hub) receiveFrame(now time.Time, w *Wire, raw frame.Raw, size int) {
 		}
 		m.in.Count(now, size)
 	}
+	if raw.Type == frame.TypeAck {
+		h.ack(now, m, raw, size)
+		return
+	}
 	f, err := frame.Decode(raw)
 	switch {
 	case errors.Is(err, frame.ErrUnknown):
@@ -70,9 +76,27 @@ func (h *Hub) receiveFrame(now time.Time, w *Wire, raw frame.Raw, size int) {
 			h.limited(now, m, 0)
 		}
 	case err != nil:
-		h.malformed(now, m, fmt.Sprintf("A frame of type 0x%02x does not follow the protocol.", uint64(raw.Type)))
+		h.malformed(now, m, notTheProtocol(raw.Type))
 	default:
 		h.receiveLink(now, w, f, size)
+	}
+}
+
+func notTheProtocol(t frame.Type) string {
+	return fmt.Sprintf("A frame of type 0x%02x does not follow the protocol.", uint64(t))
+}
+
+func (h *Hub) ack(now time.Time, m *Member, raw frame.Raw, size int) {
+	a, err := frame.DecodeAck(raw)
+	if err != nil {
+		h.malformed(now, m, notTheProtocol(raw.Type))
+		return
+	}
+	if m.in.Bytes(now, size) != nil {
+		h.limited(now, m, 0)
+	}
+	if m.out.Ack(a.Received) != nil {
+		h.malformed(now, m, "An ack is above the number of frames sent.")
 	}
 }
 
@@ -82,13 +106,6 @@ func (h *Hub) receiveLink(now time.Time, w *Wire, f frame.Frame, size int) {
 	switch f := f.(type) {
 	case frame.Hello:
 		h.hello(now, w, f)
-	case frame.Ack:
-		if m.in.Bytes(now, size) != nil {
-			h.limited(now, m, 0)
-		}
-		if err := m.out.Ack(f.Received); err != nil {
-			h.malformed(now, m, "An ack is above the number of frames sent.")
-		}
 	case frame.Fragment:
 		h.fragmentFrom(now, m, f)
 	default:
@@ -159,7 +176,7 @@ func (h *Hub) whole(now time.Time, m *Member, id uint64, b []byte) {
 	case errors.Is(err, frame.ErrUnknown):
 		h.meter.dropped(DroppedUnknown, 1)
 	case err != nil:
-		h.refuse(now, m, id, refuse(CodeMalformed, fmt.Sprintf("A frame of type 0x%02x does not follow the protocol.", uint64(raw.Type))))
+		h.refuse(now, m, id, refuse(CodeMalformed, notTheProtocol(raw.Type)))
 	default:
 		h.handle(now, m, f)
 	}

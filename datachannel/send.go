@@ -72,23 +72,27 @@ func (h *Hub) sendTo(now time.Time, f frame.Send, frames [][]byte) bool {
 func (h *Hub) deliver(now time.Time, to *Member, f frame.Send, frames [][]byte) {
 	switch {
 	case !to.grants.mayRead(f.Topic):
+		return
 	case f.Lossy:
 		to.out.Lossy(now, frames[0])
 	default:
 		to.out.Reliable(now, frames...)
 	}
+	h.agenda.mark(to)
 }
 
 // enqueue encodes a counted frame for one member.
 func (h *Hub) enqueue(now time.Time, m *Member, f frame.Frame) {
 	m.out.Reliable(now, h.cut(frame.Append(nil, f))...)
+	h.agenda.mark(m)
 }
 
 // cut divides an encoded frame into fragments if it does not fit into a wire message. Their id is unique in the hub, so
-// that many members can share them.
+// that many members can share them. What it returns is good until it is called again.
 func (h *Hub) cut(b []byte) [][]byte {
 	if len(b) <= frame.MaxMessage {
-		return [][]byte{b}
+		h.single[0] = b
+		return h.single[:]
 	}
 	h.fragment++
 	return frame.Cut(h.fragment, b)

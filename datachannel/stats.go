@@ -17,6 +17,7 @@ const (
 	DroppedEcho    Reason = "awarenessEcho"    // awareness states that repeat what is known, as stock clients do all the time
 	DroppedForeign Reason = "awarenessForeign" // awareness states of others' Yjs clients
 	DroppedDamaged Reason = "damaged"          // stored records that could not be read; they are put aside
+	DroppedBehind  Reason = "behind"           // changes and awareness that a slow reader at a door was not told; it was sent what it lacked later
 	DroppedSend    Reason = "send"             // wire messages that a wire did not take; it is detached, the next one goes on
 )
 
@@ -29,6 +30,7 @@ type Stats struct {
 	SentFrames              uint64 // frames in them; SentFrames/Sent shows what gathering brings
 	Messages                uint64 // messages of members that were taken
 	Stored                  uint64 // updates of documents
+	CaughtUp                uint64 // times a reader at a door that had been too slow was sent what it lacked
 	Refused                 map[Code]uint64
 	Dropped                 map[Reason]uint64
 }
@@ -45,6 +47,7 @@ func (s *Stats) Add(o Stats) {
 	s.SentFrames += o.SentFrames
 	s.Messages += o.Messages
 	s.Stored += o.Stored
+	s.CaughtUp += o.CaughtUp
 	s.Refused = addTo(s.Refused, o.Refused)
 	s.Dropped = addTo(s.Dropped, o.Dropped)
 }
@@ -123,6 +126,12 @@ func (m *meter) gauges(members, wires int) {
 func (m *meter) stored() {
 	m.mu.Lock()
 	m.stats.Stored++
+	m.mu.Unlock()
+}
+
+func (m *meter) caughtUp() {
+	m.mu.Lock()
+	m.stats.CaughtUp++
 	m.mu.Unlock()
 }
 

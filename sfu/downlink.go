@@ -21,17 +21,17 @@ const (
 type downlink struct {
 	// Set at construction, never changed.
 	engine *Engine
-	lane   *lane
 	burst  int // bytes that leave at once
-
-	roundTrip atomic.Int64 // to the subscriber, in nanoseconds; 0 for unknown
+	lane   *lane
 
 	// Owned by who is in the lane.
-	slots   []*slot // that may have a replay
-	polled  bool    // the lane looks after it
-	bucket  pace.Bucket
 	budget  pace.Budget
+	bucket  pace.Bucket
+	polled  bool      // the lane looks after it
+	slots   []*slot   // that may have a replay
 	waiting []waiting // to be sent again, oldest first
+
+	roundTrip atomic.Int64 // to the subscriber, in nanoseconds; 0 for unknown
 }
 
 // waiting is a packet that is sent again as soon as it may.

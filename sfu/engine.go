@@ -31,7 +31,7 @@ type Engine struct {
 	counters counters
 	batches  chan *batch    // that nobody uses
 	sources  atomic.Uint64  // last forward.SourceID given out
-	running  sync.WaitGroup // the loops of all transports; added to under mu
+	running  sync.WaitGroup // all transports, until their end; added to under mu
 
 	mu      sync.Mutex
 	routers map[*Router]struct{} // guarded by mu; nil once closed
@@ -132,15 +132,14 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// start counts a transport's loop among those Close waits for, unless the engine is closed.
-func (e *Engine) start(loop func()) bool {
+// expect counts a transport among those whose end Close waits for, unless the engine is closed.
+func (e *Engine) expect() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.routers == nil {
-		return false
+	if e.routers != nil {
+		e.running.Add(1)
 	}
-	e.running.Go(loop)
-	return true
+	return e.routers != nil
 }
 
 func (e *Engine) forget(r *Router) {

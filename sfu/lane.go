@@ -19,6 +19,8 @@ const (
 	// inlineWork is how many packets are sent by who received them rather than by a lane's own goroutine: to wake one costs as
 	// much as sending a few, and the first of them waits for it.
 	inlineWork = 64
+	// maxRun is how many packets to one slot are made before they are sent: what most frames have.
+	maxRun = 8
 )
 
 // lane is a shard with what those in it work with. A transport belongs to one lane for life, and what is sent to it to who is in
@@ -28,10 +30,10 @@ type lane struct {
 	number int // in Engine.lanes
 
 	// Owned by who is in the lane.
-	via     *link.Outlet // nil in tests without a network
-	out     forward.Out
+	via     *link.Outlet  // nil in tests without a network
+	run     []forward.Out // to one slot, not sent yet; maxRun at most
+	scratch [maxRun][link.MTU + forward.ScratchSize]byte
 	in      forward.In // for packets that are sent again
-	scratch [link.MTU + forward.ScratchSize]byte
 	raw     [link.MTU]byte
 }
 
@@ -39,7 +41,7 @@ type lane struct {
 func newLanes(n, queue int, outlet func() *link.Outlet) []*lane {
 	all := make([]*lane, n)
 	for i := range all {
-		l := &lane{number: i}
+		l := &lane{number: i, run: make([]forward.Out, 0, maxRun)}
 		if outlet != nil {
 			l.via = outlet()
 		}

@@ -13,8 +13,13 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/report"
 )
 
-// ringSize is how many packets of a video layer are kept for retransmission: 2 s at 500 packets a second. A power of two.
-const ringSize = 1024
+const (
+	// ringSize is how many packets of a video layer are kept at most, to be sent again: 2 s at 500 packets a second. A power of two.
+	ringSize = 1024
+	// ringTime is how long they are kept, and beyond Config.GOPAge: a replay from a key frame of that age takes as long.
+	ringTime = 2 * time.Second
+	ringMore = catchUpIn
+)
 
 // layer is one incoming RTP stream: all of a publication, or one of its simulcast layers. Every packet is taken to the slots
 // that show it by a batch.
@@ -37,9 +42,14 @@ type layer struct {
 
 	// Owned by Packets.
 	arrived arrived
+	reading
+}
+
+// reading is the packet that is read, and those before it that are not handed on yet.
+type reading struct {
 	source  *source // of the packet read last
 	reader  forward.Reader
-	filling *batch // packets that are not handed on yet, nil for none
+	filling *batch // nil for none
 	in      forward.In
 }
 
@@ -66,7 +76,7 @@ type source struct {
 func newLayer(id forward.SourceID, track link.Track, publisher *Transport) *layer {
 	l := &layer{id: id, track: track, stream: track.Stream(), publisher: publisher}
 	if l.stream.Video {
-		l.ring = packet.NewRing(ringSize)
+		l.ring = packet.NewRing(ringSize, max(ringTime, publisher.router.engine.config.GOPAge+ringMore))
 	}
 	return l
 }
@@ -136,7 +146,7 @@ func (l *layer) admit(now time.Time, b link.Packet, via *link.Outlet) {
 	}
 	l.reader.Read(in)
 	if l.ring != nil {
-		l.ring.Put(in.N, b.Data, b.Memory)
+		l.ring.Put(now, in.N, b.Data, b.Memory)
 		l.gop.packet(now, p, l.source, in, len(b.Data))
 		l.arrived.broken = l.arrived.broken && !(in.Key && in.Newer)
 		if in.Key && l.keyWanted.CompareAndSwap(true, false) {

@@ -6,15 +6,19 @@ import "sync"
 // behind has lost the transport anyway.
 const maxCalls = 4096
 
-// mailbox carries calls to a transport's loop. put never blocks.
+// mailbox carries calls to a transport's loop. put never blocks. The loop runs while there is something to do, for most transports
+// have nothing to do most of the time, and a goroutine has a stack.
 type mailbox struct {
-	wake chan struct{} // of capacity 1; set at construction
+	start func() // has a goroutine run the loop; set at construction
 
-	mu    sync.Mutex
-	calls []func() // guarded by mu
+	mu sync.Mutex
+	// Guarded by mu.
+	calls   []func()
+	rung    bool // since the loop looked last
+	running bool // a loop runs, or has ended the transport
 }
 
-func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
+func newMailbox(start func()) *mailbox { return &mailbox{start: start} }
 
 // put adds a call. It says whether there was room.
 func (m *mailbox) put(f func()) bool {
@@ -28,19 +32,22 @@ func (m *mailbox) put(f func()) bool {
 	return room
 }
 
-// ring wakes the loop.
+// ring has the loop look.
 func (m *mailbox) ring() {
-	select {
-	case m.wake <- struct{}{}:
-	default: // it will wake anyway
+	m.mu.Lock()
+	start := !m.running
+	m.rung, m.running = true, true
+	m.mu.Unlock()
+	if start {
+		m.start()
 	}
 }
 
-// take removes all calls.
-func (m *mailbox) take() []func() {
+// take removes all calls. more is false when nobody has rung since: the loop must end then, and the next ring starts another.
+func (m *mailbox) take() (calls []func(), more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	calls := m.calls
-	m.calls = nil
-	return calls
+	m.running, m.rung, more = m.rung, false, m.rung
+	calls, m.calls = m.calls, nil
+	return calls, more
 }

@@ -25,7 +25,7 @@ type negotiation struct {
 	peer         link.Peer // nil before the first offer
 	dead         bool      // the peer failed halfway through an offer
 	rev          int       // of the last offer that had an outcome
-	outcome      Event     // of that offer
+	outcome      Event     // of that offer; an answer without its SDP, which the peer knows
 	ready        int       // last rev that the client has applied
 	candidates   int       // since the last offer
 	sections     []negotiate.Section
@@ -40,7 +40,7 @@ type negotiation struct {
 func (t *Transport) negotiate(o Offer) {
 	switch {
 	case t.outcome != nil && o.Rev == t.rev:
-		t.tell(t.outcome)
+		t.tellAgain()
 		return
 	case t.outcome != nil && o.Rev < t.rev:
 		t.tell(Refused{Rev: o.Rev, Err: &Error{ErrBadOffer, fmt.Sprintf(
@@ -55,10 +55,18 @@ func (t *Transport) negotiate(o Offer) {
 		t.tell(*refused)
 		return
 	}
-	repeat := *answered
-	repeat.Published = nil // handed over once
-	t.outcome = repeat
+	t.outcome = Answered{Rev: o.Rev}
 	t.tell(*answered)
+}
+
+// tellAgain tells the outcome of the last offer, which was sent again.
+func (t *Transport) tellAgain() {
+	outcome := t.outcome
+	if a, ok := outcome.(Answered); ok {
+		a.SDP, a.Slots = t.peer.Again(), t.slotList() // what it has published was handed over once
+		outcome = a
+	}
+	t.tell(outcome)
 }
 
 // answer checks an offer and carries it out.

@@ -29,7 +29,10 @@ func (e *ends) RequestKeyFrame() error { return nil }
 
 func (e *ends) RequestAgain([]receive.Pair, *link.Outlet) (time.Duration, error) { return 0, nil }
 
-func (e *ends) Send(*forward.Out, *link.Outlet) error { e.sent++; return nil }
+func (e *ends) Send(run []forward.Out, _ *link.Outlet) int {
+	e.sent += len(run)
+	return len(run)
+}
 
 // path is a publication with subscribers, without a network.
 func path(tb testing.TB, lanes, subscribers int) (*layer, *ends, []byte) {

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"sync"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/delivery"
@@ -16,24 +17,35 @@ type Quality struct {
 
 // Quality returns what the client has reported last. The zero Quality is that of a client that has not.
 func (t *Transport) Quality() Quality {
-	if q := t.quality.Load(); q != nil {
-		return *q
-	}
-	return Quality{}
+	t.quality.mu.Lock()
+	defer t.quality.mu.Unlock()
+	return t.quality.last
+}
+
+// qualityNow is what a client has reported last.
+type qualityNow struct {
+	mu   sync.Mutex
+	last Quality // guarded by mu
+}
+
+func (n *qualityNow) set(q Quality) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.last = q
 }
 
 // delivered takes a report of the client's, from a goroutine of the peer's.
 func (t *Transport) delivered(r delivery.Report) {
-	q := Quality(r.Quality)
-	t.quality.Store(&q)
-	t.downlink.roundTrip.Store(int64(q.RoundTrip))
+	t.quality.set(Quality(r.Quality))
+	t.downlink.roundTrip.Store(int64(r.Quality.RoundTrip))
 	count := &t.router.engine.counters
 	count.reports.Add(1)
+	received := uint64(0)
 	for i := range r.Results {
 		if r.Results[i].Received {
-			count.delivered.Add(1)
-		} else {
-			count.lost.Add(1)
+			received++
 		}
 	}
+	count.delivered.Add(received)
+	count.lost.Add(uint64(len(r.Results)) - received)
 }

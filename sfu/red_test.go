@@ -43,9 +43,11 @@ func (l *listener) PayloadTypes(c link.Codec) (media, rtx uint8, ok bool) {
 	return 109, 0, strings.EqualFold(c.Mime, "audio/opus")
 }
 
-func (l *listener) Send(o *forward.Out, _ *link.Outlet) error {
-	l.sent = append(l.sent, append([]byte{o.PayloadType}, o.Payload...))
-	return nil
+func (l *listener) Send(run []forward.Out, _ *link.Outlet) int {
+	for i := range run {
+		l.sent = append(l.sent, append([]byte{run[i].PayloadType}, run[i].Payload...))
+	}
+	return len(run)
 }
 
 func TestEveryoneGetsREDAsTheyHaveIt(t *testing.T) {

@@ -99,11 +99,10 @@ func (s *slot) again(now time.Time, r *replay) bool {
 		s.stream.Restamp(now, r.layer.id, in.Timestamp)
 	}
 	r.stamp, r.stamped = in.Timestamp, true
-	switch v := s.send(now, r.layer, in); v {
+	switch v := s.add(now, r.layer, in); v {
 	case forward.Send:
+		s.send() // before the next one takes its place in lane.raw
 		s.count.replayed.Add(1)
-		s.count.packetsOut.Add(1)
-		s.count.bytesOut.Add(uint64(len(w.out.Payload) + headerBytes))
 	case forward.NoKey, forward.NotShown:
 		return false
 	case forward.Late, forward.Padding, forward.AboveLayer:

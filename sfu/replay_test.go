@@ -41,11 +41,13 @@ func record(o *forward.Out) recorded {
 
 func (r *recorder) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
 
-func (r *recorder) Send(o *forward.Out, _ *link.Outlet) error {
+func (r *recorder) Send(run []forward.Out, _ *link.Outlet) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sent = append(r.sent, record(o))
-	return nil
+	for i := range run {
+		r.sent = append(r.sent, record(&run[i]))
+	}
+	return len(run)
 }
 
 func (r *recorder) SendRTX(o *forward.Out, _ *link.Outlet) error {

@@ -20,6 +20,9 @@ type Router struct {
 // NewTransport makes a participant's transport. The name is for logs. emit is called from the transport's goroutine, in
 // order, and may block it; it must not wait for a call into the same transport.
 func (r *Router) NewTransport(name string, emit func(Event)) (*Transport, error) {
+	if !r.engine.expect() {
+		return nil, ErrClosed
+	}
 	t := newTransport(r, r.lane(), r.log.With("participant", name), emit)
 	r.engine.counters.transports.Add(1)
 	r.mu.Lock()
@@ -28,9 +31,9 @@ func (r *Router) NewTransport(name string, emit func(Event)) (*Transport, error)
 		r.transports[t] = struct{}{}
 	}
 	r.mu.Unlock()
-	if !open || !r.engine.start(t.run) {
-		r.forget(t)
+	if !open {
 		r.engine.counters.transports.Add(-1)
+		r.engine.running.Done()
 		return nil, ErrClosed
 	}
 	return t, nil

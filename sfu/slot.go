@@ -11,36 +11,43 @@ import (
 )
 
 // slot is an m-line on which a subscriber receives one publication after another, as one RTP stream that never breaks.
+//
+// What every packet needs stands together: between two frames it has left the processor's cache.
 type slot struct {
 	Slot // set at construction, never changed, like the next four
 
-	sender   link.Sender
 	rev      int // the answer that made it
 	count    *counters
 	downlink *downlink
+	sender   link.Sender
+
+	// Owned by who is in the downlink's lane.
+	view
+	stream *forward.Rewriter // the outgoing stream
+	replay *replay           // nil for none
+	caught caughtUp          // by the last replay
+	sent   forward.History   // of video
+	rtx    uint16            // sequence number of the last retransmission
 
 	showing atomic.Pointer[Publication] // changed by the transport's loop only
 	open    atomic.Bool                 // the client has applied the answer and is connected; likewise
+}
 
-	// Owned by who is in the downlink's lane.
-	on      bool              // open, as the lane knows it
-	target  *layer            // what stream was told to send, nil for nothing yet
-	source  *source           // of target
-	highest codec.Layer       // that is shown, of those that arrive
-	unknown bool              // the subscriber does not have the source's codec
-	stream  *forward.Rewriter // the outgoing stream
-	sent    forward.History   // of video
-	rtx     uint16            // sequence number of the last retransmission
-	replay  *replay           // nil for none
-	caught  caughtUp          // by the last replay
+// view is what a slot shows, as the lane knows it.
+type view struct {
+	target  *layer      // what the stream was told to send, nil for nothing yet
+	source  *source     // of target
+	highest codec.Layer // that is shown, of those that arrive
+	on      bool        // the slot is open
+	unknown bool        // the subscriber does not have the source's codec
 }
 
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
 		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d,
-		highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top},
-		stream:  forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		rtx:     uint16(rand.Uint32()),                                     //nolint:gosec // likewise
+		view:   view{highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top}},
+		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:    uint16(rand.Uint32()),                                     //nolint:gosec // likewise
 	}
 }
 
@@ -54,10 +61,12 @@ func (s *slot) show(p *Publication) {
 			was.rows[lane.number].remove(s)
 		}
 		s.lose()
-		if p != nil {
-			p.rows[lane.number].add(s)
-			served = s.catchUp(time.Now(), p)
+		if p == nil {
+			s.sent = forward.History{} // who watches nothing takes no memory for it
+			return
 		}
+		p.rows[lane.number].add(s)
+		served = s.catchUp(time.Now(), p)
 	})
 	if was != nil {
 		s.count.subscribed.Add(-1)
@@ -120,26 +129,18 @@ func (s *slot) forward(b *batch) {
 		}
 		return
 	}
-	packets, bytes := 0, 0
 	for i := range b.run {
 		in := &b.run[i]
 		if s.caught.layer == b.layer && !s.follows(b, in) {
 			continue
 		}
-		if v := s.send(b.now, b.layer, in); v != forward.Send {
+		if v := s.add(b.now, b.layer, in); v != forward.Send {
 			s.refuse(v)
-			continue
 		}
-		packets++
-		bytes += len(s.downlink.lane.out.Payload) + headerBytes
 	}
+	s.send()
 	if s.Kind == Video && (s.stream.KeyNeeded() == b.layer.id || b.broken && s.target == b.layer) {
 		b.layer.requestKeyFrame()
-	}
-	if packets > 0 {
-		s.downlink.budget.Sent(bytes)
-		s.count.packetsOut.Add(uint64(packets))
-		s.count.bytesOut.Add(uint64(bytes))
 	}
 }
 
@@ -165,22 +166,40 @@ func (s *slot) follows(b *batch, in *forward.In) bool {
 	return true
 }
 
-// send makes lane.out of a packet and sends it.
-func (s *slot) send(now time.Time, l *layer, in *forward.In) forward.Verdict {
+// add makes of a packet what is to be sent, and puts it behind the others of lane.run. send must follow, while the packet is there.
+func (s *slot) add(now time.Time, l *layer, in *forward.In) forward.Verdict {
 	w := s.downlink.lane
-	var sent forward.Sent
-	var v forward.Verdict
-	sent, w.out, v = s.stream.Forward(now, l.id, in, w.scratch[:0])
+	if len(w.run) == maxRun {
+		s.send()
+	}
+	sent, out, v := s.stream.Forward(now, l.id, in, w.scratch[len(w.run)][:0])
 	if v != forward.Send {
 		return v
 	}
 	if s.Kind == Video {
 		s.sent.Add(now, sent)
 	}
-	if err := s.sender.Send(&w.out, w.via); err != nil {
-		s.count.drop(dropSend)
-	}
+	w.run = append(w.run, out)
 	return v
+}
+
+// send sends lane.run.
+func (s *slot) send() {
+	w := s.downlink.lane
+	n, bytes := len(w.run), 0
+	if n == 0 {
+		return
+	}
+	for i := range w.run {
+		bytes += len(w.run[i].Payload) + headerBytes
+	}
+	if sent := s.sender.Send(w.run, w.via); sent < n {
+		s.count.dropped[dropSend].Add(uint64(n - sent)) //nolint:gosec // not negative
+	}
+	w.run = w.run[:0]
+	s.downlink.budget.Sent(bytes)
+	s.count.packetsOut.Add(uint64(n))
+	s.count.bytesOut.Add(uint64(bytes)) //nolint:gosec // likewise
 }
 
 // refuse counts why a packet is not sent.
@@ -226,77 +245,4 @@ func (s *slot) setTarget(highest codec.Layer) {
 		s.highest = highest
 		s.stream.SetTarget(highest)
 	})
-}
-
-// PictureLost is the receiver's wish for a key frame, part of link.Feedback.
-func (s *slot) PictureLost() {
-	s.count.plis.Add(1)
-	p := s.showing.Load()
-	if p == nil || !s.open.Load() {
-		return
-	}
-	var l *layer
-	var spatial uint8
-	s.downlink.lane.Do(func() {
-		s.sent.PictureLost()
-		l, spatial = s.target, s.highest.Spatial
-	})
-	switch {
-	case l == nil:
-		p.requestKeyFrame(spatial)
-	case s.Kind == Video:
-		l.requestKeyFrame()
-	}
-}
-
-// Nacked sends packets again (RFC 4588), part of link.Feedback.
-func (s *slot) Nacked(now time.Time, seqs []uint16) {
-	s.count.nacks.Add(uint64(len(seqs)))
-	s.downlink.lane.Do(func() {
-		s.downlink.lane.now(now)
-		s.sent.RoundTrip = time.Duration(s.downlink.roundTrip.Load())
-		for _, seq := range seqs {
-			s.nacked(now, seq)
-		}
-	})
-}
-
-func (s *slot) nacked(now time.Time, seq uint16) {
-	sent, refusal := s.sent.Resend(now, seq)
-	switch refusal {
-	case forward.Granted:
-		if s.downlink.budget.Spend(now, packetBytes) {
-			s.downlink.repeat(now, s, sent)
-		} else {
-			s.count.drop(dropRTXBudget)
-		}
-	case forward.Unknown:
-		s.count.drop(dropRTXUnknown)
-	case forward.TooSoon:
-		s.count.drop(dropRTXTooSoon)
-	case forward.TooOften:
-		s.count.drop(dropRTXTooOften)
-	case forward.NoRTX:
-		s.count.drop(dropRTXNone)
-	case forward.NoUse:
-		s.count.drop(dropRTXNoUse)
-	}
-}
-
-// resend sends a packet again, if it is still there. It is called in the lane.
-func (s *slot) resend(now time.Time, sent *forward.Sent) {
-	w := s.downlink.lane
-	raw, ok := sent.Packet(w.raw[:0])
-	if !ok || w.in.Parse(raw) != nil {
-		s.count.drop(dropRTXUnknown)
-		return
-	}
-	s.downlink.bucket.Take(now, len(raw))
-	s.rtx++
-	w.out = sent.Retransmission(&w.in.Packet, s.rtx, w.scratch[:0])
-	if err := s.sender.SendRTX(&w.out, w.via); err != nil {
-		s.count.drop(dropSend)
-		return
-	}
-	s.count.retransmitted.Add(1)
 }

@@ -106,9 +106,16 @@ type viewer struct {
 
 func (v *viewer) PayloadTypes(link.Codec) (media, rtx uint8, ok bool) { return 96, 97, true }
 
-func (v *viewer) Send(o *forward.Out, _ *link.Outlet) error {
+func (v *viewer) Send(run []forward.Out, _ *link.Outlet) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for i := range run {
+		v.see(&run[i])
+	}
+	return len(run)
+}
+
+func (v *viewer) see(o *forward.Out) {
 	kind := sfutest.VP8
 	if v.codec == codec.AV1 {
 		kind = sfutest.AV1
@@ -119,7 +126,6 @@ func (v *viewer) Send(o *forward.Out, _ *link.Outlet) error {
 	v.receiver.Receive(sfutest.Received{
 		Codec: kind, Showing: v.showing, Marker: o.Marker, Seq: o.Seq, Timestamp: o.Timestamp, Payload: o.Payload, Descriptor: o.Descriptor,
 	})
-	return nil
 }
 
 func (c *camera) watcher(number int) (*slot, *viewer) {

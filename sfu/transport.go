@@ -44,17 +44,22 @@ type Transport struct {
 	ctx      context.Context //nolint:containedctx // ends the loop
 	cancel   context.CancelFunc
 
-	overrun atomic.Bool             // a call was lost, the transport is to end
-	quality atomic.Pointer[Quality] // nil before the first report
+	overrun atomic.Bool // a call was lost, the transport is to end
+	quality qualityNow
 
 	// Owned by run.
 	negotiation
-	table    *assign.Table[*Publication]
-	version  uint64 // of the slot map
-	mapped   []Shown
-	wanted   int // rev of SlotsWanted
+	assignment
 	channels map[link.Channel]*DataChannel
 	state    State
+	timer    *time.Timer // rings; nil before there was something to wait for
+}
+
+// assignment is which slot shows what, and what was told of it. It is owned by the transport's loop.
+type assignment struct {
+	table   *assign.Table[*Publication]
+	version uint64 // of the slot map
+	wanted  int    // rev of SlotsWanted
 }
 
 func newTransport(r *Router, l *lane, log *slog.Logger, emit func(Event)) *Transport {
@@ -62,12 +67,12 @@ func newTransport(r *Router, l *lane, log *slog.Logger, emit func(Event)) *Trans
 		router:   r,
 		log:      log,
 		emit:     emit,
-		box:      newMailbox(),
 		downlink: newDownlink(r.engine, l),
-		table:    assign.NewTable[*Publication](r.engine.config.MaxSlots),
 		channels: make(map[link.Channel]*DataChannel),
 		state:    StateNew,
 	}
+	t.table = assign.NewTable[*Publication](r.engine.config.MaxSlots)
+	t.box = newMailbox(func() { go t.run() }) // the engine waits for the one that ends the transport
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
@@ -100,7 +105,10 @@ func (t *Transport) Unsubscribe(p *Publication) {
 
 // Close ends the transport: its publications end, its subscriptions are gone. No event follows, but for one that is being
 // emitted. It waits for nothing.
-func (t *Transport) Close() { t.cancel() }
+func (t *Transport) Close() {
+	t.cancel()
+	t.box.ring()
+}
 
 // call has the loop run f. A transport that cannot keep up is ended: a call left out would leave it in a wrong state.
 func (t *Transport) call(f func()) {
@@ -113,23 +121,21 @@ func (t *Transport) call(f func()) {
 	}
 }
 
-// run is the transport's loop: it owns all that is negotiated.
+// run is the transport's loop: it owns all that is negotiated. It goes on until there is nothing to do, or the transport is closed.
 func (t *Transport) run() {
-	defer t.end()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	for {
-		select {
-		case <-t.ctx.Done():
+		calls, more := t.box.take()
+		if !more {
 			return
-		case <-t.box.wake:
-		case <-timer.C:
 		}
-		for _, f := range t.box.take() {
-			if t.ctx.Err() != nil {
-				return
+		for _, f := range calls {
+			if t.ctx.Err() == nil {
+				f()
 			}
-			f()
+		}
+		if t.ctx.Err() != nil {
+			t.end()
+			return
 		}
 		if t.overrun.Load() && t.state != StateFailed {
 			t.log.Warn("transport could not keep up with calls", "limit", maxCalls)
@@ -137,9 +143,18 @@ func (t *Transport) run() {
 		}
 		t.settle()
 		if next := t.pollKeyFrames(time.Now()); !next.IsZero() {
-			timer.Reset(time.Until(next))
+			t.lookAgain(time.Until(next))
 		}
 	}
+}
+
+// lookAgain has the loop look after a while.
+func (t *Transport) lookAgain(in time.Duration) {
+	if t.timer == nil {
+		t.timer = time.AfterFunc(in, t.box.ring)
+		return
+	}
+	t.timer.Reset(in)
 }
 
 // tell emits an event, unless the transport is closed.
@@ -170,7 +185,6 @@ func (t *Transport) settle() {
 	}
 	if changed {
 		t.version++
-		t.mapped = mapped
 		t.tell(SlotsChanged{Version: t.version, Shown: mapped})
 	}
 	if c, ok := t.table.Wanted(); ok {
@@ -201,9 +215,12 @@ func (t *Transport) setState(s State) {
 	t.tell(StateChanged{State: s})
 }
 
-// end closes all that the transport has, and waits for its goroutines.
+// end closes all that the transport has, and waits for its goroutines. No other loop runs after it.
 func (t *Transport) end() {
-	t.cancel()
+	defer t.router.engine.running.Done()
+	if t.timer != nil {
+		t.timer.Stop()
+	}
 	t.router.forget(t)
 	for _, p := range t.publications {
 		p.Close()

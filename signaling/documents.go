@@ -137,14 +137,18 @@ func (s *Server) openDocumentDoors() {
 	s.documents.hocuspocus = ws.NewDoor(cfg, owner)
 }
 
-func (s *Server) yDoor() http.Handler {
-	return yws.NewDoor(yws.Config{QueueBytes: s.planes.Data.WithDefaults().QueueBytes, FirstMessage: s.cfg.JoinTimeout}, s.documents.yws, s.house())
+// documentDoor is a door on sockets of its own.
+func (s *Server) documentDoor(sockets *ws.Door) visit.Door {
+	return visit.Door{
+		Sockets: sockets, House: s.house(),
+		QueueBytes: s.planes.Data.WithDefaults().QueueBytes, FirstMessage: s.cfg.JoinTimeout, CatchUp: s.cfg.Visits.CatchUp,
+	}
 }
 
+func (s *Server) yDoor() http.Handler { return yws.NewDoor(s.documentDoor(s.documents.yws)) }
+
 func (s *Server) hocuspocusDoor() http.Handler {
-	data := s.planes.Data.WithDefaults()
-	cfg := hocuspocus.Config{Documents: data.Documents, QueueBytes: data.QueueBytes, FirstMessage: s.cfg.JoinTimeout}
-	return hocuspocus.NewDoor(cfg, s.documents.hocuspocus, s.house())
+	return hocuspocus.NewDoor(s.documentDoor(s.documents.hocuspocus), s.planes.Data.WithDefaults().Documents)
 }
 
 func (d documentDoors) close() {

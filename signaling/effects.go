@@ -77,7 +77,7 @@ func (l *loop) remove(e room.Close) {
 		l.turnOut(m.identity)
 	}
 	m.session.end(e.Say, l.doing.re)
-	l.srv.sessions.remove(m.session.id)
+	l.srv.sessions.Leave(m.session.id)
 	l.srv.count.participants.Add(-1)
 	l.log.Info("participant left", "participant", e.SID, "reason", e.Say.Reason)
 }

@@ -97,7 +97,7 @@ func (s *Server) admit(m enter) (*loop, error) {
 	if s.Draining() {
 		return nil, &protocol.Error{Code: protocol.ServerDraining, Message: "the server is about to stop", Hint: "join again in a moment", Retryable: true}
 	}
-	if !s.sessions.reserve() {
+	if !s.sessions.Reserve() {
 		return nil, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more participants", Hint: "try again later", Retryable: true}
 	}
 	for range 3 { // a room may end while we are at its door; the next one is new
@@ -111,11 +111,11 @@ func (s *Server) admit(m enter) (*loop, error) {
 			return l, nil
 		}
 		if answered {
-			s.sessions.release()
+			s.sessions.Release()
 			return nil, err
 		}
 	}
-	s.sessions.release()
+	s.sessions.Release()
 	return nil, &protocol.Error{Code: protocol.ServerDraining, Message: "the room is being closed", Hint: "join again in a moment", Retryable: true}
 }
 
@@ -152,8 +152,8 @@ func (l *loop) ask(m message, outcome <-chan error) (answered bool, err error) {
 }
 
 func (g guest) resume(r protocol.Resume, id uint64) (*attachment, inRoom, bool) {
-	in, ok := g.srv.sessions.find(r.Session, r.Secret)
-	if !ok {
+	in, ok := g.srv.sessions.Find(r.Session)
+	if !ok || !sameSecret(in.session.secret, r.Secret) {
 		return nil, inRoom{}, false
 	}
 	old, reaches := in.session.displace(r.N)

@@ -17,7 +17,7 @@ func joinByHTTP(t *testing.T, l *loop, identity string) (*member, error) {
 	t.Helper()
 	outcome := make(chan error, 1)
 	live := newSession(l.srv.cfg.session(), 0, time.Now())
-	l.srv.sessions.reserve()
+	l.srv.sessions.Reserve()
 	enter{token: auth.Token{Identity: identity, Grants: auth.DefaultGrants()}, session: live, outcome: outcome, connect: connectTimeout}.handle(l)
 	return l.members[live.sid], <-outcome
 }

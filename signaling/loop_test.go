@@ -46,7 +46,7 @@ func still(t testing.TB) (*loop, func(identity string) *member) {
 		t.Helper()
 		outcome := make(chan error, 1)
 		live := newSession(s.cfg.session(), 1, time.Now())
-		s.sessions.reserve()
+		s.sessions.Reserve()
 		enter{token: auth.Token{Identity: identity, Grants: auth.DefaultGrants()}, session: live, re: 1, outcome: outcome}.handle(l)
 		if err := <-outcome; err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ func (l *loop) welcome(e room.Welcome, by *enter) {
 		m.connectUntil = time.Now().Add(m.connect)
 		l.alarm.set(m.connectUntil)
 	}
-	l.srv.sessions.add(inRoom{session: by.session, room: l})
+	l.srv.sessions.Fill(by.session.id, inRoom{session: by.session, room: l}) // they are never shut
 	l.srv.count.joins.Add(1)
 	l.srv.count.participants.Add(1)
 	cfg := l.srv.cfg

@@ -16,6 +16,7 @@ import (
 	"github.com/turnout-rtc/turnout/datachannel/store"
 	"github.com/turnout-rtc/turnout/sfu"
 	"github.com/turnout-rtc/turnout/signaling/auth"
+	"github.com/turnout-rtc/turnout/signaling/places"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/signaling/whip"
 	"github.com/turnout-rtc/turnout/signaling/ws"
@@ -43,7 +44,7 @@ type Server struct {
 	documents documentDoors
 	whip      *whip.Door
 	rooms     rooms
-	sessions  sessions
+	sessions  *places.Places[string, inRoom] // by their ids
 	count     counters
 	draining  atomic.Bool
 }
@@ -59,7 +60,7 @@ func New(cfg Config, planes Planes, version string, log *slog.Logger) (*Server, 
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, keys: keys, planes: planes, version: version, log: log}
-	s.sessions = sessions{max: cfg.MaxSessions, byID: map[string]inRoom{}}
+	s.sessions = places.New[string, inRoom](cfg.MaxSessions)
 	s.rooms = rooms{make: func(name string) *loop { return newLoop(s, name) }, byName: map[string]*loop{}, entering: map[*loop]int{}}
 	s.openDocumentDoors()
 	s.door = ws.NewDoor(cfg.door(), ws.Owner{Serve: s.serve, Refused: s.count.refused.add, Closed: s.count.closed.add})
@@ -94,7 +95,10 @@ func (s *Server) Drain(ctx context.Context) {
 	for _, l := range s.rooms.all(false) {
 		l.post(announcement{message: notice})
 	}
-	s.sessions.waitEmpty(ctx)
+	select {
+	case <-s.sessions.Emptied():
+	case <-ctx.Done():
+	}
 	s.end()
 }
 
@@ -104,7 +108,7 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 // Stats are counters since the start, safe to read at any time.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.len()), WebSockets: int64(s.door.Len() + s.documents.len()),
+		Rooms: s.count.rooms.Load(), Participants: s.count.participants.Load(), Sessions: int64(s.sessions.Len()), WebSockets: int64(s.door.Len() + s.documents.len()),
 		Visits: s.count.visits.Load(), Visited: s.count.visited.Load(),
 		Joins: s.count.joins.Load(), Resumes: s.count.resumes.Load(), Messages: s.count.messages.Load(),
 		Refused: s.count.refused.copy(), Errors: s.count.errors.copy(), Closed: s.count.closed.copy(),

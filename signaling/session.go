@@ -27,6 +27,12 @@ type liveSession struct {
 	ended bool
 }
 
+// inRoom is a session, and where it is.
+type inRoom struct {
+	session *liveSession
+	room    *loop
+}
+
 // attachment is one WebSocket's time with a session, or a door's that has none.
 type attachment struct {
 	conn wire

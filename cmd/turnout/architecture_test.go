@@ -69,7 +69,7 @@ var cores = []string{
 	"signaling/protocol", "signaling/room", "signaling/auth", "signaling/whip/sdp", "signaling/whip/follow", "datachannel/frame", "datachannel/outbox", "datachannel/presence",
 	"datachannel/inbox", "datachannel/log", "datachannel/yjs", "turn/credential", "turn/policy", "turn/quota", "turn/demux", "turn/frame",
 	"sfu/negotiate", "sfu/forward", "sfu/alloc", "sfu/pace", "sfu/codec", "sfu/assign", "sfu/keyframe", "sfu/receive", "sfu/report",
-	"sfu/rtcp", "sfu/delivery", "sfu/sctp", "sfu/sctp/dcep",
+	"sfu/rtcp", "sfu/delivery", "sfu/seal", "sfu/sctp", "sfu/sctp/dcep",
 	"sfu/demux", "sfu/lite/answer", "sfu/lite/icelite", "sfu/lite/icefull", "sfu/lite/record", "cmd/turnout/settings",
 }
 

@@ -125,12 +125,6 @@ func Append(b []byte, f Frame) []byte {
 	return putLength(b, start, room)
 }
 
-// AppendRaw writes a frame of which type and body are there already, as in Parse.
-func AppendRaw(b, typeAndBody []byte) []byte {
-	b = appendNumber(b, uint64(len(typeAndBody)))
-	return append(b, typeAndBody...)
-}
-
 // putLength writes the number of bytes after b[start:start+room] before them, in its shortest form.
 func putLength(b []byte, start, room int) []byte {
 	n := len(b) - start - room
@@ -155,10 +149,12 @@ func Decode(raw Raw) (Frame, error) {
 		return nil, ErrUnknown
 	}
 	if r.bad {
-		return nil, fmt.Errorf("%w of type 0x%02x", ErrMalformed, uint64(raw.Type))
+		return nil, malformed(raw.Type)
 	}
 	return f, nil
 }
+
+func malformed(t Type) error { return fmt.Errorf("%w of type 0x%02x", ErrMalformed, uint64(t)) }
 
 func read(t Type, r *reader) Frame {
 	switch t {

@@ -81,6 +81,16 @@ func (f Ack) appendBody(b []byte) []byte { return appendNumber(b, f.Received) }
 
 func readAck(r *reader) Frame { return Ack{Received: r.number()} }
 
+// DecodeAck is Decode for what comes most, without an allocation.
+func DecodeAck(raw Raw) (Ack, error) {
+	r := reader{b: raw.Body}
+	a := Ack{Received: r.number()}
+	if r.bad {
+		return Ack{}, malformed(raw.Type)
+	}
+	return a, nil
+}
+
 func (f PresenceSet) appendBody(b []byte) []byte {
 	return appendBytes(appendFlag(appendNumber(b, f.Clock), f.Present), f.Data)
 }

@@ -1,6 +1,7 @@
 package yjs
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -104,6 +105,11 @@ func (a *Awareness) Encode() []byte {
 		return []byte{0}
 	}
 	return a.encode(here)
+}
+
+// EncodeAll is Encode with those who have gone and are remembered, for one who may not have heard that; nil if there are none.
+func (a *Awareness) EncodeAll() []byte {
+	return a.encode(slices.Collect(maps.Keys(a.entries)))
 }
 
 // encode writes the entries of some clients in order of their ids; nil if there are none.

@@ -47,7 +47,7 @@ func everyOperation(t *testing.T, seed int, p past) map[string]any {
 			t.Fatalf("seed %d, delivery %d after compaction: %v", seed, i, err)
 		}
 	}
-	merged, err := Merge(p.Deliveries...)
+	merged, err := merge(p.Deliveries...)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

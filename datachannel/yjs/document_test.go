@@ -116,7 +116,7 @@ func TestWhatIsNewIsTold(t *testing.T) {
 	if a, err := d.Apply(hello); err != nil || a.New != nil {
 		t.Errorf("a repeated update brings %x, %v", a.New, err)
 	}
-	longer, err := Merge(hello, typed(1, 5, " you"))
+	longer, err := merge(hello, typed(1, 5, " you"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestEquivocationIsRefused(t *testing.T) {
 		"another origin":   behind(1, 2, ID{Client: 9, Clock: 0}, "llo"),
 		"another parent":   raw(refString, 1, 1, 'x', 5, 'h', 'e', 'l', 'l', 'o'),
 		"another content":  raw(refEmbed, 1, 4, 't', 'e', 'x', 't', 2, '{', '}'),
-		"with other's too": must(Merge(typed(2, 0, "fine"), typed(1, 0, "help!"))),
+		"with other's too": must(merge(typed(2, 0, "fine"), typed(1, 0, "help!"))),
 	} {
 		if _, err := d.Apply(update); !errors.As(err, &equivocation) || equivocation.ID.Client != 1 {
 			t.Errorf("%s: %v", name, err)

@@ -90,7 +90,7 @@ func TestDamagedUpdatesAllocateWithinBounds(t *testing.T) {
 	w := randomWorld(r)
 	var before, after runtime.MemStats
 	for range 2000 {
-		update := mutate(r, must(Merge(w.pieces[r.IntN(len(w.pieces))], typed(9, 0, "some more"))))
+		update := mutate(r, must(merge(w.pieces[r.IntN(len(w.pieces))], typed(9, 0, "some more"))))
 		d := NewDoc(Limits{})
 		runtime.ReadMemStats(&before)
 		_, err := d.Apply(update)

@@ -111,14 +111,3 @@ func (c *client) writeSpans(w *writer, clock uint64) {
 		w.span(c.id, s, max(clock, s.clock), s.end())
 	}
 }
-
-// Merge is one update that brings what all of them bring together. The error is a *MalformedError or an *EquivocationError.
-func Merge(updates ...[]byte) ([]byte, error) {
-	var d Doc
-	for _, u := range updates {
-		if _, err := d.Restore(u); err != nil {
-			return nil, err
-		}
-	}
-	return d.Encode(), nil
-}

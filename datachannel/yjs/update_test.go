@@ -44,3 +44,14 @@ func raw(structBytes ...byte) []byte {
 func nestedAny(n int) []byte {
 	return []byte(strings.Repeat("\x75\x01", n) + "\x7e")
 }
+
+// merge is one update that brings what all of them bring together.
+func merge(updates ...[]byte) ([]byte, error) {
+	var d Doc
+	for _, u := range updates {
+		if _, err := d.Restore(u); err != nil {
+			return nil, err
+		}
+	}
+	return d.Encode(), nil
+}

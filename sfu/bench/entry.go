@@ -33,12 +33,12 @@ func joins() error {
 
 // joinTimes brings in count participants, one each pause. cpu is for each of them, without what forwarding to them takes.
 func joinTimes(kind string, count int, pause time.Duration) (times []time.Duration, cpu time.Duration, err error) {
-	c, err := newCast(kind)
+	c, err := newCast(kind, 0)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer c.close()
-	if err := c.gather(scene{"", 1, 0, camera}); err != nil {
+	if err := c.gather(scene{publishers: 1, feed: camera}, 0); err != nil {
 		return nil, 0, err
 	}
 	time.Sleep(warm)
@@ -71,8 +71,7 @@ func joinTimes(kind string, count int, pause time.Duration) (times []time.Durati
 	}
 	var forwarded uint64
 	for _, one := range c.clients {
-		n, _, _ := one.received.window()
-		forwarded += n
+		forwarded += one.received.window().packets
 	}
 	steady, err := c.measure(time.Second)
 	if err != nil {
@@ -84,7 +83,7 @@ func joinTimes(kind string, count int, pause time.Duration) (times []time.Durati
 
 func (c *cast) firstPacket(id string) (time.Duration, error) {
 	began := time.Now()
-	one, err := c.enter(join{ID: id, Watch: []string{"publisher0"}})
+	one, err := c.enter(join{ID: id, Watch: []string{"publisher0"}}, true)
 	if err != nil {
 		return 0, err
 	}
@@ -119,12 +118,12 @@ func memory() error {
 
 // weigh brings in count participants behind ten that are not counted: the first take what all share.
 func weigh(kind string, count int, active bool) (each float64, idle string, err error) {
-	c, err := newCast(kind)
+	c, err := newCast(kind, 0)
 	if err != nil {
 		return 0, "", err
 	}
 	defer c.close()
-	s := scene{"", 1, 10, camera}
+	s := scene{publishers: 1, subscribers: 10, feed: camera}
 	if !active {
 		s.feed = feed{}
 	}
@@ -136,7 +135,7 @@ func weigh(kind string, count int, active bool) (each float64, idle string, err 
 		return 0, "", err
 	}
 	for i := range count {
-		if _, err := c.enter(join{ID: fmt.Sprintf("more%d", i), Watch: []string{"publisher0"}}); err != nil {
+		if _, err := c.enter(join{ID: fmt.Sprintf("more%d", i), Watch: []string{"publisher0"}}, false); err != nil {
 			return 0, "", err
 		}
 	}
@@ -160,11 +159,11 @@ func weigh(kind string, count int, active bool) (each float64, idle string, err 
 
 // settle is gather with a publisher that may be silent.
 func (c *cast) settle(s scene) error {
-	if _, err := c.enter(join{ID: "publisher0", Audio: true, Video: true}); err != nil {
+	if _, err := c.enter(join{ID: "publisher0", Audio: true, Video: true}, false); err != nil {
 		return err
 	}
 	for i := range s.subscribers {
-		if _, err := c.enter(join{ID: fmt.Sprintf("subscriber%d", i), Watch: []string{"publisher0"}}); err != nil {
+		if _, err := c.enter(join{ID: fmt.Sprintf("subscriber%d", i), Watch: []string{"publisher0"}}, false); err != nil {
 			return err
 		}
 	}

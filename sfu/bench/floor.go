@@ -47,8 +47,10 @@ func (f *floor) join(join) (string, error) { return "", errors.New("the floor kn
 
 func (f *floor) leave(string) {}
 
-// floorHeader is what is not encrypted: an RTP header.
-const floorHeader = 12
+const rtpHeader = 12
+
+// floorHeader is what is not encrypted: an RTP header, and as much of header extensions as a number takes.
+const floorHeader = rtpHeader + numberBytes
 
 func (f *floor) run() {
 	batch, w := make([]netio.Packet, 64), f.socket.NewWriter()

@@ -12,8 +12,6 @@ import (
 	"os/exec"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The servers.
@@ -35,22 +33,9 @@ type process struct {
 	waiting map[string]chan reply // joins; guarded by mu
 }
 
-// The processors: one for the server, one for this program.
-const (
-	serverCPU = 0
-	ownCPU    = 1
-)
-
-// pin keeps a process, with all its threads, on one processor.
-func pin(pid, cpu int) error {
-	var set unix.CPUSet
-	set.Set(cpu)
-	return unix.SchedSetaffinity(pid, &set)
-}
-
 func start(kind string) (*process, error) {
 	cmd := exec.Command("/proc/self/exe", "serve", kind) //nolint:gosec // ourselves
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), oneProcessor)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -60,7 +45,7 @@ func start(kind string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := bound(serverCPU, cmd.Start); err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, in: in, usages: make(chan usage, 1), done: make(chan struct{}), waiting: map[string]chan reply{}}

@@ -4,28 +4,35 @@ package main
 
 import (
 	"encoding/binary"
-	"net"
+	"fmt"
 	"sync"
 	"time"
 
-	"github.com/pion/interceptor/pkg/twcc"
-	"github.com/pion/rtcp"
-	"golang.org/x/sys/unix"
+	"github.com/turnout-rtc/turnout/sfu/receive"
 )
 
-// sampleEvery is how many packets of a client one is decrypted of, for its time.
-const sampleEvery = 8
+// sampleEvery is how many packets of a client one is decrypted of and timed. It shares no divisor with the packets of a frame, so
+// that all of them have their turn.
+const sampleEvery = 5
+
+// maxMissing is how many packets a client asks for at once.
+const maxMissing = 64
 
 // received counts what a client got.
 type received struct {
+	sent *sendings // Set at construction, never changed.
+
 	mu sync.Mutex
 	// Guarded by mu.
-	packets uint64
-	first   time.Time // when the first one came
-	times   []time.Duration
-	streams map[uint32]*stream
-	arrived *twcc.Recorder
-	began   time.Time
+	packets  uint64
+	repeats  uint64 // sent again, because they were asked for
+	failed   uint64 // not decrypted, or never sent
+	why      error  // of the first that failed
+	first    time.Time
+	times    []time.Duration // from the publisher's system call to the arrival
+	streams  map[uint32]*stream
+	arrived  receive.Arrivals
+	numbered uint64 // highest transport-wide number, unwrapped
 }
 
 // stream is one SSRC.
@@ -33,34 +40,55 @@ type stream struct {
 	highest uint32 // extended
 	base    uint32
 	packets uint32
+	missing []uint16 // to be asked for
 }
 
-// packet takes an RTP packet, still encrypted: its header is not.
-func (r *received) packet(b []byte, now time.Time, sample func(b []byte, now time.Time) (time.Duration, bool)) {
+// packet takes an RTP packet, still encrypted: its header is not. first says whether it came for the first time, sample whether
+// its time is to be noted.
+func (r *received) packet(b []byte, at int64) (first, sample bool) {
+	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
+	now := time.Unix(0, at)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.streams == nil {
-		r.streams, r.arrived, r.began, r.first = map[uint32]*stream{}, twcc.NewRecorder(1), now, now
+	if n, ok := transportNumber(b); ok {
+		r.number(n, now)
 	}
-	r.packets++
-	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
+	if b[1]&0x7f == rtxType {
+		r.repeats++
+		return false, false
+	}
+	if r.streams == nil {
+		r.streams, r.first = map[uint32]*stream{}, now
+	}
 	s := r.streams[ssrc]
 	if s == nil {
-		s = &stream{highest: uint32(seq), base: uint32(seq)}
+		s = &stream{highest: uint32(seq) - 1, base: uint32(seq)}
 		r.streams[ssrc] = s
 	}
+	r.packets++
+	s.take(seq)
+	return true, r.packets%sampleEvery == 0
+}
+
+func (s *stream) take(seq uint16) {
 	s.packets++
-	if d := int16(seq - uint16(s.highest)); d > 0 {
+	d := int16(seq - uint16(s.highest))
+	for missing := int16(1); missing < d && len(s.missing) < maxMissing; missing++ {
+		s.missing = append(s.missing, uint16(s.highest)+uint16(missing))
+	}
+	if d > 0 {
 		s.highest += uint32(d)
 	}
-	if n, ok := transportNumber(b); ok {
-		r.arrived.Record(ssrc, n, now.Sub(r.began).Microseconds())
+}
+
+// number takes a transport-wide number.
+func (r *received) number(n uint16, now time.Time) {
+	if r.numbered == 0 {
+		r.numbered = 1<<16 + uint64(n)
 	}
-	if r.packets%sampleEvery == 0 {
-		if d, ok := sample(b, now); ok {
-			r.times = append(r.times, d)
-		}
-	}
+	whole := r.numbered + uint64(int64(int16(n-uint16(r.numbered))))
+	r.numbered = max(r.numbered, whole)
+	r.arrived.Packet(now, whole)
 }
 
 // transportNumber is the transport-wide sequence number of a packet.
@@ -86,153 +114,70 @@ func transportNumber(b []byte) (uint16, bool) {
 	return 0, false
 }
 
-// sample decrypts a packet and says how long it was under way.
-func (c *client) sample(b []byte, now time.Time) (time.Duration, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.in == nil {
-		return 0, false
+// opened takes the number in a packet, and with sample notes how long it was under way.
+func (r *received) opened(number uint64, at int64, sample bool) {
+	d, ok := r.sent.since(number, at)
+	if !ok {
+		r.broken(fmt.Errorf("packet %d came %v before it was sent, or never was sent", number, -d))
+		return
 	}
-	var scratch [2048]byte
-	plain, err := c.in.DecryptRTP(scratch[:0], b, nil)
-	if err != nil || len(plain) < 8 {
-		return 0, false
+	if sample {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.times = append(r.times, d)
 	}
-	return time.Duration(now.UnixNano() - int64(binary.BigEndian.Uint64(plain[len(plain)-8:]))), true
+}
+
+// broken counts a packet that is not what was sent.
+func (r *received) broken(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == 0 {
+		r.why = why
+	}
+	r.failed++
 }
 
 // reset begins a window of measurement.
 func (r *received) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.packets, r.times = 0, nil
+	r.packets, r.repeats, r.failed, r.times = 0, 0, 0, nil
 	for _, s := range r.streams {
 		s.packets, s.base = 0, s.highest+1
 	}
 }
 
+// tally is what clients received in a window.
+type tally struct {
+	packets, lost, repeats, failed uint64
+	why                            error // of one that failed
+	times                          []time.Duration
+}
+
 // window is what was received since reset.
-func (r *received) window() (packets, lost uint64, times []time.Duration) {
+func (r *received) window() tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	t := tally{packets: r.packets, repeats: r.repeats, failed: r.failed, why: r.why, times: r.times}
 	for _, s := range r.streams {
 		if want := s.highest + 1 - s.base; want > s.packets {
-			lost += uint64(want - s.packets)
+			t.lost += uint64(want - s.packets)
 		}
 	}
-	return r.packets, lost, r.times
+	return t
+}
+
+func (t *tally) add(o tally) {
+	t.packets, t.lost, t.repeats, t.failed = t.packets+o.packets, t.lost+o.lost, t.repeats+o.repeats, t.failed+o.failed
+	t.times = append(t.times, o.times...)
+	if o.failed > 0 {
+		t.why = o.why
+	}
 }
 
 func (r *received) firstAt() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.first
-}
-
-// Pauses between reports, as browsers make them.
-const (
-	transportEvery = 100 * time.Millisecond
-	receiverEvery  = time.Second
-)
-
-// feedback tells the server what arrived.
-func (c *client) feedback() {
-	tick := time.NewTicker(transportEvery)
-	defer tick.Stop()
-	var reported time.Time
-	for {
-		select {
-		case <-c.done:
-			return
-		case now := <-tick.C:
-			report := now.Sub(reported) >= receiverEvery
-			if report {
-				reported = now
-			}
-			c.sendReports(c.received.reports(report))
-		}
-	}
-}
-
-// reports are what is due: of transport-cc, and with report those of the receiver.
-func (r *received) reports(report bool) []rtcp.Packet {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.streams == nil {
-		return nil
-	}
-	packets := r.arrived.BuildFeedbackPacket()
-	if report {
-		rr := &rtcp.ReceiverReport{SSRC: 1}
-		for ssrc, s := range r.streams {
-			rr.Reports = append(rr.Reports, rtcp.ReceptionReport{SSRC: ssrc, LastSequenceNumber: s.highest})
-		}
-		packets = append([]rtcp.Packet{rr}, packets...)
-	}
-	return packets
-}
-
-func (c *client) sendReports(packets []rtcp.Packet) {
-	if len(packets) == 0 {
-		return
-	}
-	b, err := rtcp.Marshal(packets)
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	sealed, err := c.out.EncryptRTCP(nil, b, nil)
-	if err == nil {
-		_, _ = c.conn.WriteToUDPAddrPort(sealed, c.control.server)
-	}
-}
-
-// reports reads the server's: a publisher is asked for key frames.
-func (c *client) reports(b []byte) {
-	c.mu.Lock()
-	in, on := c.in, c.on
-	var plain []byte
-	err := net.ErrClosed
-	if in != nil && on != nil {
-		plain, err = in.DecryptRTCP(nil, b, nil)
-	}
-	c.mu.Unlock()
-	if err != nil {
-		return
-	}
-	packets, err := rtcp.Unmarshal(plain)
-	if err != nil {
-		return
-	}
-	for _, p := range packets {
-		switch p.(type) {
-		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-			on()
-		}
-	}
-}
-
-// enableGRO has the kernel hand over what came together as one.
-func enableGRO(conn *net.UDPConn) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1) // without it, one datagram at a time
-	})
-}
-
-// segment is the size of the datagrams in a buffer of n bytes.
-func segment(oob []byte, n int) int {
-	if len(oob) >= unix.CmsgLen(4) {
-		level, kind := int32(binary.NativeEndian.Uint32(oob[8:])), int32(binary.NativeEndian.Uint32(oob[12:]))
-		if level == unix.IPPROTO_UDP && kind == unix.UDP_GRO {
-			if size := int(binary.NativeEndian.Uint32(oob[16:])); size > 0 {
-				return size
-			}
-		}
-	}
-	return max(n, 1)
 }

@@ -3,22 +3,18 @@
 package main
 
 import (
-	"crypto/tls"
-	"fmt"
-	"net"
-	"net/netip"
+	"errors"
+	"os"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
 )
 
 // scene is who publishes what to whom.
 type scene struct {
 	name        string
-	publishers  int // each receives the others when there are several
-	subscribers int
+	publishers  int // of a room; each receives the others when there are several
+	subscribers int // of a room
+	rooms       int
 	feed        feed
 }
 
@@ -28,190 +24,154 @@ type outcome struct {
 	busy        float64 // share of one processor the server used
 	allocs      float64 // for each packet
 	loss        float64 // per cent
-	p50, p99    float64 // ms from the publisher's send to the subscriber's receipt
+	p50, p99    float64 // ms from the publisher's system call to the arrival at a subscriber's socket
 	packetsRate float64 // delivered a second
-}
 
-// cast is the clients of a scene on a server.
-type cast struct {
-	server      *process
-	certificate tls.Certificate
+	// Of the load itself.
+	load    float64 // share of one processor it used
+	late    float64 // per cent of frames and audio packets that it sent late
+	dropped float64 // messages that it read too late
+	failed  float64 // packets that it could not decrypt, or that nobody has sent
+	why     error   // of one of those
+	repeats float64 // packets that came again
 
-	mu         sync.Mutex
-	clients    []*client // guarded by mu
-	publishers []*publisher
-	sinks      []*sink // of the floor
-}
-
-func newCast(kind string) (*cast, error) {
-	certificate, err := selfsign.GenerateSelfSigned()
-	if err != nil {
-		return nil, err
-	}
-	server, err := start(kind)
-	if err != nil {
-		return nil, err
-	}
-	return &cast{server: server, certificate: certificate}, pin(server.cmd.Process.Pid, serverCPU)
-}
-
-func (c *cast) close() {
-	for _, p := range c.publishers {
-		p.close()
-	}
-	for _, one := range c.clients {
-		one.close()
-	}
-	for _, s := range c.sinks {
-		s.close()
-	}
-	c.server.stop()
-}
-
-// enter brings in a participant and returns when it is connected.
-func (c *cast) enter(j join) (*client, error) {
-	one, err := newClient(c.certificate)
-	if err != nil {
-		return nil, err
-	}
-	j.SDP = one.offer(j.Audio, j.Video, len(j.Watch))
-	answer, err := c.server.join(j)
-	if err != nil {
-		return nil, err
-	}
-	if err := one.connect(answer); err != nil {
-		return nil, fmt.Errorf("%s: %w", j.ID, err)
-	}
-	c.mu.Lock()
-	c.clients = append(c.clients, one)
-	c.mu.Unlock()
-	return one, nil
-}
-
-// publish has a client send.
-func (c *cast) publish(one *client, f feed) {
-	p := newPublisher(f, one.send)
-	one.mu.Lock()
-	one.on = func() { p.key.Store(true) }
-	one.mu.Unlock()
-	c.publishers = append(c.publishers, p)
-}
-
-// gather sets a scene up.
-func (c *cast) gather(s scene) error {
-	name := func(i int) string { return fmt.Sprintf("publisher%d", i) }
-	for i := range s.publishers {
-		j := join{ID: name(i), Audio: s.feed.audio > 0, Video: s.feed.frame > 0}
-		for other := range s.publishers {
-			if other != i {
-				j.Watch = append(j.Watch, name(other))
-			}
-		}
-		if _, err := c.enter(j); err != nil {
-			return err
-		}
-	}
-	for i := range s.subscribers {
-		if _, err := c.enter(join{ID: fmt.Sprintf("subscriber%d", i), Watch: []string{name(0)}}); err != nil {
-			return err
-		}
-	}
-	for _, one := range c.clients[:s.publishers] {
-		c.publish(one, s.feed)
-	}
-	return nil
-}
-
-// gatherSinks sets the same up for the floor.
-func (c *cast) gatherSinks(s scene) error {
-	server, err := netip.ParseAddrPort(c.server.listen)
-	if err != nil {
-		return err
-	}
-	for range s.subscribers {
-		k, err := newSink(server)
-		if err != nil {
-			return err
-		}
-		c.sinks = append(c.sinks, k)
-	}
-	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(server))
-	if err != nil {
-		return err
-	}
-	c.publishers = append(c.publishers, newPublisher(s.feed, func(packets [][]byte) error {
-		for _, p := range packets {
-			if _, err := conn.Write(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-	return nil
+	// Of something else, in per cent of the time.
+	beside, besideLoad float64 // that used the server's processor, and that of the load
 }
 
 // warm is how long a scene runs before it is measured.
 const warm = 700 * time.Millisecond
 
 // run plays a scene on a fresh server and measures it.
-func (s scene) run(kind string, window time.Duration) (outcome, error) {
-	c, err := newCast(kind)
+func (s scene) run(kind string, round int, window time.Duration) (outcome, error) {
+	c, err := newCast(kind, round)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer c.close()
-	if kind == kindFloor {
-		err = c.gatherSinks(s)
-	} else {
-		err = c.gather(s)
-	}
-	if err != nil {
-		return outcome{}, err
+	for room := range s.rooms {
+		if kind == kindFloor {
+			err = c.gatherSinks(s)
+		} else {
+			err = c.gather(s, room)
+		}
+		if err != nil {
+			return outcome{}, err
+		}
 	}
 	time.Sleep(warm)
 	return c.measure(window)
 }
 
+// mark is what is counted all the time.
+type mark struct {
+	server usage
+	used   [2]int64 // µs of each processor, whoever used it
+	own    int64    // µs
+	played uint64
+	late   uint64
+	drops  uint64
+	at     time.Time
+}
+
+func (c *cast) mark() (m mark, err error) {
+	_, m.drops = c.received()
+	m.used = [2]int64{used(serverCPU), used(ownCPU)}
+	m.own, m.played, m.late = spent(), c.loop.played.Load(), c.loop.late.Load()
+	m.server, err = c.server.usage(false)
+	m.at = time.Now()
+	return m, err
+}
+
 func (c *cast) measure(window time.Duration) (outcome, error) {
-	before, err := c.server.usage(false)
+	before, err := c.mark()
 	if err != nil {
 		return outcome{}, err
 	}
-	for _, one := range c.clients {
-		one.received.reset()
+	all, _ := c.received()
+	for _, r := range all {
+		r.reset()
 	}
-	for _, k := range c.sinks {
-		k.packets.Store(0)
-	}
-	began := time.Now()
 	time.Sleep(window)
-	var packets, lost uint64
-	var times []time.Duration
-	for _, one := range c.clients {
-		n, l, t := one.received.window()
-		packets, lost, times = packets+n, lost+l, append(times, t...)
+	var t tally
+	for _, r := range all {
+		t.add(r.window())
 	}
-	for _, k := range c.sinks {
-		packets += k.packets.Load()
-	}
-	took := time.Since(began)
-	after, err := c.server.usage(false)
+	after, err := c.mark()
 	if err != nil {
 		return outcome{}, err
 	}
-	if packets == 0 {
-		return outcome{}, fmt.Errorf("nothing arrived")
+	for _, pid := range []int{os.Getpid(), c.server.cmd.Process.Pid} {
+		if err := checkBound(pid); err != nil {
+			return outcome{}, err
+		}
 	}
-	slices.Sort(times)
+	if t.packets == 0 {
+		return outcome{}, errors.New("nothing arrived")
+	}
+	return judge(before, after, t), nil
+}
+
+func judge(before, after mark, t tally) outcome {
+	slices.Sort(t.times)
 	ms := func(q float64) float64 {
-		if len(times) == 0 {
+		if len(t.times) == 0 {
 			return 0
 		}
-		return times[int(q*float64(len(times)-1))].Seconds() * 1000
+		return t.times[int(q*float64(len(t.times)-1))].Seconds() * 1000
 	}
-	used := float64(after.CPU - before.CPU)
+	packets, took := float64(t.packets), after.at.Sub(before.at)
+	used, own := float64(after.server.CPU-before.server.CPU), float64(after.own-before.own)
+	beside := func(cpu int, ours float64) float64 {
+		return 100 * max(0, float64(after.used[cpu]-before.used[cpu])-ours) / float64(took.Microseconds())
+	}
 	return outcome{
-		cpu: used / float64(packets), busy: used / float64(took.Microseconds()), allocs: float64(after.Mallocs-before.Mallocs) / float64(packets),
-		loss: 100 * float64(lost) / float64(packets+lost), p50: ms(0.5), p99: ms(0.99), packetsRate: float64(packets) / took.Seconds(),
-	}, nil
+		cpu: used / packets, busy: used / float64(took.Microseconds()), allocs: float64(after.server.Mallocs-before.server.Mallocs) / packets,
+		loss: 100 * float64(t.lost) / (packets + float64(t.lost)), p50: ms(0.5), p99: ms(0.99), packetsRate: packets / took.Seconds(),
+		load: float64(after.own-before.own) / float64(took.Microseconds()), late: 100 * float64(after.late-before.late) / max(1, float64(after.played-before.played)),
+		dropped: float64(after.drops - before.drops), failed: float64(t.failed), why: t.why, repeats: float64(t.repeats),
+		beside: beside(serverCPU, used), besideLoad: beside(ownCPU, own),
+	}
+}
+
+// rate is how many packets a second reach subscribers when none is lost.
+func (s scene) rate() float64 {
+	receivers := s.publishers - 1 + s.subscribers // of each publisher
+	return float64(s.rooms*s.publishers*receivers) * (float64(s.feed.frame)*s.feed.fps + s.feed.audio)
+}
+
+// Half load: rooms come in until the server needs this share of its processor.
+const (
+	halfLoad = 0.5
+	maxLoad  = 0.8 // of the processor of the load: beyond it, what is measured is the load
+	maxRooms = 30
+)
+
+// ramp finds out with how many rooms a server is nearest to half load. It goes by what packets cost: a server that something else
+// keeps from its processor is not busy, and yet has no more to give. limit says what else has ended the search.
+func (s scene) ramp(kind string) (rooms int, limit string, err error) {
+	c, err := newCast(kind, 0)
+	if err != nil {
+		return 0, "", err
+	}
+	defer c.close()
+	for s.rooms = 1; ; s.rooms++ {
+		if err := c.gather(s, s.rooms-1); err != nil {
+			return 0, "", err
+		}
+		time.Sleep(warm)
+		o, err := c.measure(time.Second)
+		if err != nil {
+			return 0, "", err
+		}
+		need := o.cpu * s.rate() / 1e6
+		switch more := need / float64(2*s.rooms); {
+		case need >= halfLoad-more: // one more room is not nearer
+			return s.rooms, "", nil
+		case o.load >= maxLoad:
+			return s.rooms, "the load has no more to give", nil
+		case s.rooms == maxRooms:
+			return s.rooms, "more rooms are not tried", nil
+		}
+	}
 }

@@ -4,88 +4,55 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
-	"net"
 	"net/netip"
-	"slices"
-	"sync/atomic"
-	"time"
+	"sync"
 )
 
-// sink is a destination of the floor, or of a publisher without a server between them.
+// sink is a destination of the floor. It is woken up by what it receives, or read by the loop, as clients are.
 type sink struct {
-	conn    *net.UDPConn
-	plain   bool // packets are not encrypted
-	packets atomic.Uint64
-	times   []time.Duration // owned by run until done is closed
-	done    chan struct{}
+	socket   *socket
+	full     bool
+	received received
+	running  sync.WaitGroup
 }
 
-func newSink(server netip.AddrPort) (*sink, error) {
-	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(server))
+func newSink(server netip.AddrPort, full bool, sent *sendings) (*sink, error) {
+	s, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(4 << 20)
-	if err := enableGRO(conn); err != nil {
-		return nil, err
+	k := &sink{socket: s, full: full, received: received{sent: sent}}
+	if full {
+		k.running.Go(func() { s.listen(k.take, func() {}) })
+	} else {
+		s.quiet()
 	}
-	k := &sink{conn: conn, done: make(chan struct{})}
-	go k.run()
-	_, err = conn.Write([]byte{0})
-	return k, err
+	return k, s.send([]byte{0}, destination(server))
 }
 
-func (k *sink) run() {
-	defer close(k.done)
-	buf, oob := make([]byte, 64<<10), make([]byte, 64)
-	for {
-		n, oobn, _, _, err := k.conn.ReadMsgUDPAddrPort(buf, oob)
-		if err != nil {
-			return
-		}
-		size := segment(oob[:oobn], n)
-		k.packets.Add(uint64((n + size - 1) / size))
-		if k.plain {
-			k.times = append(k.times, time.Duration(time.Now().UnixNano()-int64(binary.BigEndian.Uint64(buf[n-8:]))))
-		}
+// take is called with everything that arrives.
+func (k *sink) take(b []byte, at int64) {
+	if len(b) < floorHeader {
+		return
 	}
+	_, sample := k.received.packet(b, at)
+	k.received.opened(binary.BigEndian.Uint64(b[rtpHeader:]), at, sample)
+}
+
+func (k *sink) listener() *listener {
+	return &listener{socket: k.socket, take: k.take, idle: func() {}}
 }
 
 func (k *sink) close() {
-	_ = k.conn.Close()
-	<-k.done
+	k.socket.close()
+	k.running.Wait()
 }
 
-// direct is the median time from a publisher of f to a sink, in ms, with nothing between them: what the kernel and this
-// program take themselves.
-func direct(f feed, window time.Duration) (float64, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
-	}
-	k := &sink{conn: conn, plain: true, done: make(chan struct{})}
-	go k.run()
-	out, err := net.DialUDP("udp4", nil, conn.LocalAddr().(*net.UDPAddr)) //nolint:forcetypeassert // a UDP socket
-	if err != nil {
-		k.close()
-		return 0, err
-	}
-	p := newPublisher(f, func(packets [][]byte) error {
-		for _, b := range packets {
-			if _, err := out.Write(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	time.Sleep(window)
-	p.close()
-	_ = out.Close()
-	k.close()
-	if len(k.times) == 0 {
-		return 0, errors.New("nothing arrived")
-	}
-	slices.Sort(k.times)
-	return k.times[len(k.times)/2].Seconds() * 1000, nil
+// floorSeal is what a publisher of the floor does to a packet: its number is not encrypted, but stands behind the header, where
+// others have their header extensions.
+func floorSeal(dst, packet []byte) ([]byte, error) {
+	dst = append(dst, packet[:rtpHeader]...)
+	dst[0] &^= 0x10 // no header extension that is one
+	dst = append(dst, packet[len(packet)-numberBytes:]...)
+	return append(dst, packet[rtpHeader:]...), nil
 }

@@ -118,13 +118,13 @@ func (r *Rewriter) SetTarget(highest codec.Layer) { r.target = highest }
 // is shown already ends the waiting.
 func (r *Rewriter) Switch(f Format) {
 	r.refused = 0
-	if r.cur != nil && *r.cur.manner.Format == f {
+	if r.cur != nil && r.cur.manner.Format == f {
 		r.next = nil
 		return
 	}
 	if r.cur != nil && r.cur.manner.Source == f.Source { // it comes in another codec, or is wanted as another payload type
 		if !f.Codec.Video() && r.cur.manner.ClockRate == f.ClockRate {
-			r.cur.manner, r.next = &manner{Format: &f}, nil // encoders turn redundancy on and off between two packets
+			r.cur.manner, r.next = &manner{Format: f}, nil // encoders turn redundancy on and off between two packets
 			return
 		}
 		r.cur = nil
@@ -187,14 +187,11 @@ func (r *Rewriter) Forward(now time.Time, source SourceID, in *In, scratch []byt
 		n:         in.N,
 		seq:       uint16(n), //nolint:gosec // modulo 2^16 on purpose
 		timestamp: in.Timestamp + r.cur.tsDelta,
-		marker:    in.Marker || last,
-		key:       in.Key,
-		empty:     !wanted,
+		traits:    marked.when(in.Marker || last) | key.when(in.Key) | empty.when(!wanted || len(in.Payload) == 0),
 	}
 	if wanted {
 		r.count(in, &s)
 	}
-	s.empty = s.empty || len(in.Payload) == 0
 	r.advance(now, n, &s)
 	out := s.live(in, scratch, s.timestamp-r.cur.first)
 	out.Begins, r.cur.begun = !r.cur.begun, true
@@ -216,8 +213,8 @@ func (r *Rewriter) delay(e *Extensions) {
 
 // advance takes note of a packet that is sent.
 func (r *Rewriter) advance(now time.Time, n uint64, s *Sent) {
-	if !s.empty && n > r.carried {
-		r.carried, r.marker = n, s.marker
+	if !s.is(empty) && n > r.carried {
+		r.carried, r.marker = n, s.is(marked)
 	}
 	if n <= r.n {
 		return

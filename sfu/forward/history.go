@@ -14,29 +14,46 @@ const (
 	defaultRTT = 70 * time.Millisecond
 	maxPause   = 100 * time.Millisecond
 
-	leastHistory = 128 // packets; a power of two, like the next
+	leastHistory = 32 // packets; a power of two, like the next
 	mostHistory  = 512
 	keptFor      = 1000 // ms that a packet is to be remembered, as far as there is room
 )
 
-// Sent remembers one packet as it was sent. There are many of them: it has 40 bytes.
+// Sent remembers one packet as it was sent. There are many of them: it has 32 bytes.
 type Sent struct {
-	manner      *manner
-	n           uint64 // the packet's number at its source
-	timestamp   uint32
-	counters    codec.Counters
-	seq         uint16
-	marker      bool
-	key         bool // of a packet at which a decoder can start
-	hasCounters bool
-	empty       bool // sent without its payload
+	manner    *manner
+	n         uint64 // the packet's number at its source
+	timestamp uint32
+	last      uint32 // ms since the begin of the History
+	counters  codec.Counters
+	seq       uint16
+	traits    traits
+	resends   uint8
+}
 
-	resends uint8
-	last    uint32 // ms since the begin of the History
+// traits of a packet that was sent.
+type traits uint8
+
+const (
+	marked  traits = 1 << iota
+	key            // a decoder can start at it
+	counted        // it has counters
+	empty          // it was sent without its payload
+)
+
+// is says whether s has a trait.
+func (s *Sent) is(t traits) bool { return s.traits&t != 0 }
+
+// when is t if it is so, else none.
+func (t traits) when(so bool) traits {
+	if so {
+		return t
+	}
+	return 0
 }
 
 // Key says whether a decoder can start at the packet.
-func (s *Sent) Key() bool { return s.key }
+func (s *Sent) Key() bool { return s.is(key) }
 
 // Packet appends the packet that s was made of to dst, as it came from its publisher, if it is still there.
 func (s *Sent) Packet(dst []byte) ([]byte, bool) {
@@ -48,15 +65,15 @@ func (s *Sent) Packet(dst []byte) ([]byte, bool) {
 
 // live makes the packet that s stands for out of in, the packet it was made of, age ticks after its source began.
 func (s *Sent) live(in *In, scratch []byte, age uint32) Out {
-	out := Out{Marker: s.marker, PayloadType: s.manner.PayloadType, Seq: s.seq, Timestamp: s.timestamp, Captured: in.Captured}
-	if s.empty {
+	out := Out{Marker: s.is(marked), PayloadType: s.manner.PayloadType, Seq: s.seq, Timestamp: s.timestamp, Captured: in.Captured}
+	if s.is(empty) {
 		out.Marker = false
 		return out
 	}
 	out.Extensions = in.Extensions
 	out.Payload = in.Payload
 	switch at := len(scratch); {
-	case s.hasCounters:
+	case s.is(counted):
 		scratch = codec.AppendPicture(scratch, in.Payload, &in.Picture, s.counters)
 		out.Payload = scratch[at:]
 	case s.manner.Codec == codec.RED:
@@ -99,13 +116,13 @@ func (s *Sent) appendDescriptor(dst, raw []byte, d *codec.Descriptor, structure 
 func (s *Sent) Retransmission(p *packet.Packet, seq uint16, scratch []byte) Out {
 	out := Out{PayloadType: s.manner.RTXPayloadType, Seq: seq, Timestamp: s.timestamp}
 	body := append(scratch, byte(s.seq>>8), byte(s.seq)) //nolint:gocritic // the original sequence number goes first
-	if s.empty {
+	if s.is(empty) {
 		out.Payload = body[len(scratch):]
 		return out
 	}
-	out.Marker = s.marker
+	out.Marker = s.is(marked)
 	out.Extensions = s.manner.Extensions.read(p)
-	if pic, ok := s.manner.Codec.ReadPicture(p.Payload); ok && s.hasCounters {
+	if pic, ok := s.manner.Codec.ReadPicture(p.Payload); ok && s.is(counted) {
 		body = codec.AppendPicture(body, p.Payload, &pic, s.counters)
 	} else {
 		body = append(body, p.Payload...)
@@ -138,7 +155,7 @@ func (h *History) Add(now time.Time, s Sent) {
 	if h.entries == nil {
 		h.entries, h.begin = make([]Sent, leastHistory), now
 	}
-	if s.key {
+	if s.is(key) {
 		h.lost = false
 	}
 	s.resends, s.last = 0, h.since(now)

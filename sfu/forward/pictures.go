@@ -39,7 +39,7 @@ func (r *Rewriter) count(in *In, s *Sent) {
 	id := c.unwrap(p.ID)
 	out, ok := c.ids.number(id)
 	if !ok { // of a picture that was left out
-		s.empty = true
+		s.traits |= empty
 		return
 	}
 	s.counters = codec.Counters{
@@ -47,7 +47,7 @@ func (r *Rewriter) count(in *In, s *Sent) {
 		TL0: p.TL0 + c.tl0Delta,
 		Key: (p.Key + c.keyDelta) & 0x1f,
 	}
-	s.hasCounters = true
+	s.traits |= counted
 	c.newest = max(c.newest, id)
 	if out > c.sent {
 		c.sent, r.counters = out, s.counters

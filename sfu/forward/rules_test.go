@@ -151,14 +151,14 @@ func video(ring *packet.Ring, seq uint16) *In {
 	if err := in.Parse(b); err != nil {
 		panic(err)
 	}
-	ring.Put(in.N, b, nil)
+	ring.Put(start, in.N, b, nil)
 	r := NewReader(&Format{Codec: codec.VP8})
 	r.Read(in)
 	return in
 }
 
 func TestRetransmissionIsThePacketThatWasSent(t *testing.T) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0x1234, 99)
 	r.counters.ID = 0x0fff
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
@@ -191,7 +191,7 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 	if _, refusal := h.Resend(start, 5); refusal != Unknown {
 		t.Errorf("nothing was sent: %d", refusal)
 	}
-	m := &manner{Format: &Format{RTXPayloadType: 97}}
+	m := &manner{Format: Format{RTXPayloadType: 97}}
 	h.Add(start, Sent{manner: m, seq: 5})
 	now := start
 	for i, want := range []Refusal{TooSoon, Granted, TooSoon, Granted, TooSoon, Granted, TooSoon, TooOften} {
@@ -208,14 +208,14 @@ func TestRetransmissionsAreLimited(t *testing.T) {
 	if _, refusal := h.Resend(now, 5+leastHistory); refusal != Unknown {
 		t.Errorf("a number of another round: %d", refusal)
 	}
-	h.Add(start, Sent{manner: &manner{Format: &Format{}}, seq: 6})
+	h.Add(start, Sent{manner: &manner{Format: Format{}}, seq: 6})
 	if _, refusal := h.Resend(now, 6); refusal != NoRTX {
 		t.Errorf("without RTX: %d", refusal)
 	}
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0, 0)
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
 	in := video(ring, 1)
@@ -236,7 +236,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkForward(b *testing.B) {
-	ring := packet.NewRing(64)
+	ring := packet.NewRing(64, time.Hour)
 	r := NewRewriter(0, 0)
 	r.Switch(Format{Source: 1, Codec: codec.VP8, ClockRate: 90000, PayloadType: 96, RTXPayloadType: 97, Ring: ring})
 	in := video(ring, 1)
@@ -418,7 +418,7 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 		500 * time.Millisecond: {100 * time.Millisecond, 100 * time.Millisecond},
 	} {
 		h := History{RoundTrip: trip}
-		h.Add(start, Sent{manner: &manner{Format: &Format{RTXPayloadType: 97}}, seq: 5})
+		h.Add(start, Sent{manner: &manner{Format: Format{RTXPayloadType: 97}}, seq: 5})
 		now := start
 		for _, pause := range []time.Duration{c.first, c.again} {
 			if _, refusal := h.Resend(now.Add(pause-time.Millisecond), 5); refusal != TooSoon {
@@ -433,8 +433,8 @@ func TestRequestsWithinTwoRoundTripsMeanTheSameLoss(t *testing.T) {
 }
 
 func TestHistoryGrowsWithTheRateAndNoFurther(t *testing.T) {
-	m := &manner{Format: &Format{RTXPayloadType: 97}}
-	for _, c := range []struct{ perSecond, want int }{{100, leastHistory}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
+	m := &manner{Format: Format{RTXPayloadType: 97}}
+	for _, c := range []struct{ perSecond, want int }{{20, leastHistory}, {100, 128}, {200, 256}, {450, mostHistory}, {5000, mostHistory}} {
 		var h History
 		now := time.Unix(1000, 0)
 		var seq uint16 = 65000

@@ -11,8 +11,9 @@ const remembered = 32
 // layer until a key frame comes.
 type selector struct {
 	current  codec.Layer // highest that is forwarded
+	newest   decided     // the last of pictures once more
+	count    int         // pictures so far
 	pictures [remembered]decided
-	count    int // pictures so far
 }
 
 // decided says what is forwarded of a picture.
@@ -32,14 +33,15 @@ func (s *selector) wanted(in *In, target codec.Layer) (wanted, last bool) {
 
 // layers are the highest that are forwarded of the picture that in belongs to.
 func (s *selector) layers(in *In, target codec.Layer) codec.Layer {
-	if newest := &s.pictures[(s.count+remembered-1)%remembered]; s.count > 0 && newest.timestamp == in.Timestamp {
-		return newest.layers
+	if s.count > 0 && s.newest.timestamp == in.Timestamp {
+		return s.newest.layers
 	}
 	if !in.Newer {
 		return s.late(in.Timestamp)
 	}
 	s.move(in.Frame, target)
-	s.pictures[s.count%remembered] = decided{in.Timestamp, s.current}
+	s.newest = decided{in.Timestamp, s.current}
+	s.pictures[s.count%remembered] = s.newest
 	s.count++
 	return s.current
 }

@@ -6,31 +6,33 @@ import (
 )
 
 // stream is the part of a source's packets that a slot sends, from one switch to the next.
+//
+// What every packet needs stands first: between two frames it has left the processor's cache.
 type stream struct {
 	manner    *manner
+	decoder   *decoder // nil until a dependency descriptor comes
 	numbers   ranges
 	tsDelta   uint32
 	first     uint32       // timestamp it began with, as sent
+	clock     report.Clock // of the newest packet
 	begun     bool         // a packet was sent
 	delays    bool         // the source has sent a playout delay
-	clock     report.Clock // of the newest packet
-	highest   uint8        // spatial layer seen
 	described bool         // frame numbers and templates have their shift
-	selector  selector
-	decoder   *decoder // nil until a dependency descriptor comes
+	highest   uint8        // spatial layer seen
 	pictures
+	selector selector
 }
 
 // manner is how packets of a source are sent for a while. It is replaced, never changed: packets sent before refer to it.
 type manner struct {
-	*Format
+	Format
 	structure *codec.Structure // that descriptors are read with
 	shift     codec.Shift      // of descriptors
 }
 
 // newStream sends the packet first of a source as out.
 func newStream(f *Format, first, out uint64) *stream {
-	return &stream{manner: &manner{Format: f}, numbers: newRanges(first, out)}
+	return &stream{manner: &manner{Format: *f}, numbers: newRanges(first, out)}
 }
 
 // wanted says whether a packet is within the target, and whether its frame is the last of its picture that is.
@@ -63,7 +65,8 @@ func (c *stream) mannerOf(r *Rewriter, in *In) *manner {
 	if in.Structure == nil || c.decoder == nil {
 		return c.manner
 	}
-	m := manner{Format: c.manner.Format, structure: in.Structure, shift: c.manner.shift}
+	m := *c.manner
+	m.structure = in.Structure
 	if !c.described {
 		m.shift.Frame = r.frame + 1 - in.Descriptor.FrameNumber
 		m.shift.Template = r.template - in.Structure.Offset()

@@ -104,7 +104,7 @@ func (w *world) newSource() *source {
 
 // wrap has the packets of an encoder received.
 func (w *world) wrap(e *sfutest.Encoder) *source {
-	s := &source{Encoder: e, ring: packet.NewRing(64), clock: report.Clock{Rate: 90000}}
+	s := &source{Encoder: e, ring: packet.NewRing(64, time.Hour), clock: report.Clock{Rate: 90000}}
 	s.format = Format{
 		Source: SourceID(e.Source), Codec: [...]codec.Codec{codec.VP8, codec.VP9, codec.AV1, codec.H264, codec.H265}[e.Codec],
 		ClockRate: 90000, PayloadType: uint8(100 + e.Codec), RTXPayloadType: uint8(110 + e.Codec), DescriptorID: e.Descriptor, Ring: s.ring,
@@ -189,7 +189,7 @@ func (w *world) deliver(s *source, p sfutest.Packet) {
 	in.N, in.Newer, in.Clock = n, n > s.highest, s.clock
 	s.highest = max(s.highest, n)
 	s.reader.Read(in)
-	s.ring.Put(n, p.Bytes, nil)
+	s.ring.Put(start, n, p.Bytes, nil)
 	w.scratch = append(w.scratch[:0], "scratch"...)
 	sent, out, verdict := w.rewriter.Forward(w.now, s.format.Source, in, w.scratch)
 	if verdict != NotShown && verdict != NoKey { // what comes after the source was switched away is as good as lost

@@ -98,6 +98,8 @@ type Peer interface {
 	// Answer applies an offer and returns the answer, with all candidates, and a sender for each of slots, in their order.
 	// After an error the peer cannot be used any more.
 	Answer(ctx context.Context, offer string, slots []Slot) (string, []Sender, error)
+	// Again is the last answer once more.
+	Again() string
 	AddCandidate(candidate, mid string, line uint16, ufrag string) error
 	// Close ends the connection and waits for its goroutines. It must not be called from a handler.
 	Close() error
@@ -108,7 +110,8 @@ type Peer interface {
 type Sender interface {
 	// PayloadTypes returns the receiver's for a codec and its retransmissions, 0 where it has none.
 	PayloadTypes(c Codec) (media, rtx uint8, ok bool)
-	Send(o *forward.Out, via *Outlet) error
+	// Send sends packets in a row and returns how many were sent.
+	Send(run []forward.Out, via *Outlet) (sent int)
 	SendRTX(o *forward.Out, via *Outlet) error
 	// Listen has the receiver's feedback told to f, until the peer is closed. To be called once.
 	Listen(f Feedback)
@@ -176,10 +179,14 @@ func (o *Outlet) Writer(number int, sock *netio.Socket) *netio.Writer {
 		o.writers = append(o.writers, make([]*netio.Writer, missing)...)
 	}
 	w := o.writers[number]
-	if w == nil || w.Socket() != sock { // another socket has the number now
-		w = sock.NewWriter()
-		o.writers[number] = w
+	if w != nil && w.Socket() == sock {
+		return w
 	}
+	if w != nil { // another socket has the number now
+		_ = w.Flush()
+	}
+	w = sock.NewWriter()
+	o.writers[number] = w
 	return w
 }
 

@@ -32,23 +32,17 @@ type reader struct {
 func (s *Server) read(p *port) {
 	defer close(p.done)
 	r := &reader{server: s, port: p, media: make([]Received, 0, batch), out: s.NewOutlet()}
-	for {
-		n, err := p.sock.Read(r.packets[:])
-		if err != nil {
-			return // closed; nothing else ends a UDP socket
-		}
-		r.foreign = p.foreign.Load()
-		r.handle(time.Now(), n)
-	}
+	_ = p.sock.Serve(r.packets[:], func(n int) { r.handle(time.Now(), n) }) // until it is closed; nothing else ends a UDP socket
 }
 
 // handle takes over the first n packets.
 func (r *reader) handle(now time.Time, n int) {
+	r.foreign = r.port.foreign.Load()
 	r.route(n)
 	for j := range n {
 		r.take(now, j)
 	}
-	if len(r.media) > 0 {
+	if len(r.media) > 0 { // first: it cannot wait
 		r.server.cfg.Media(r.media)
 		clear(r.media)
 		r.media = r.media[:0]

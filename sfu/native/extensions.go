@@ -2,7 +2,6 @@ package native
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/forward"
@@ -26,10 +25,14 @@ const (
 type sentExtensions struct {
 	mid, transport, sendTime, descriptor uint8
 	carried                              forward.ExtensionIDs
-	name                                 string // data of mid
-	wide                                 bool   // one of them does not fit into the one-byte form
-	head                                 []byte // what the extensions of every packet begin with, in one-byte form
+	wide                                 bool          // one of them does not fit into the one-byte form
+	headSize                             uint8         // of head
+	head                                 [maxHead]byte // what the extensions of every packet begin with, in one-byte form; not if wide
+	name                                 string        // data of mid
 }
+
+// maxHead is the most that every packet begins with: mid, transport-wide number and send time.
+const maxHead = elementsAt + 1 + maxOneByte + 1 + 2 + 1 + 3
 
 func newSentExtensions(all []answer.Extension, mid string) sentExtensions {
 	s := sentExtensions{name: mid}
@@ -53,10 +56,11 @@ func newSentExtensions(all []answer.Extension, mid string) sentExtensions {
 		}
 		s.wide = s.wide || used && e.ID > maxOneByteID
 	}
-	room := make([]byte, roomForExtensions)
-	w := elements{b: room, n: elementsAt}
-	s.begin(&w, stamp{})
-	s.head = slices.Clone(room[:w.n])
+	if !s.wide {
+		w := elements{b: s.head[:], n: elementsAt}
+		s.begin(&w, stamp{})
+		s.headSize = uint8(w.n) //nolint:gosec // at most maxHead
+	}
 	return s
 }
 
@@ -90,7 +94,7 @@ func (s *sentExtensions) write(b []byte, o *forward.Out, st stamp) int {
 		w.n = elementsAt
 		s.begin(&w, st)
 	} else {
-		w.n = copy(b, s.head)
+		w.n = copy(b, s.head[:s.headSize])
 		s.restamp(b[:w.n], st)
 	}
 	w.add(s.descriptor, o.Descriptor)

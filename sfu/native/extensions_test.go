@@ -78,7 +78,7 @@ func TestExtensionsAreWrittenInAnyForm(t *testing.T) {
 		b := make([]byte, headerSize+roomForExtensions+len(o.Descriptor)+len(o.Payload))
 		at := time.Unix(64*1000, 0)                                        // a whole number of the time's cycles
 		at = at.Add(-time.Duration(report.ToNTP(at)>>32%64) * time.Second) // by its own epoch
-		b = b[:s.marshal(b, 11, o, stamp{number: 0xabcd, at: at})]
+		b = append(b[:s.header(b, 11, o, stamp{number: 0xabcd, at: at})], o.Payload...)
 		var p packet.Packet
 		if err := p.Parse(b); err != nil || string(p.Payload) != "payload" {
 			t.Fatalf("% x: %v", b, err)

@@ -16,17 +16,22 @@ const maxRoundTrip = 10 * time.Second
 
 // hearing is what a peer's RTCP tells about the way to it.
 type hearing struct {
-	reference atomic.Pointer[reference] // to be answered with the next sender report, nil for none
-	roundTrip atomic.Int64              // time.Duration to the peer and back, 0 for unknown
+	roundTrip atomic.Int64 // time.Duration to the peer and back, 0 for unknown
 
 	// mu is held while feedback is given to listeners, so that one goroutine does it at a time.
 	mu sync.Mutex
 	// Guarded by mu.
 	quality delivery.Quality
-	results []delivery.Result // used again
-	tally   delivery.Tally    // of the present compound packet
-	trip    time.Duration     // the shortest of it, 0 for none
-	news    bool              // it told something
+	tally   delivery.Tally // of the present compound packet
+	trip    time.Duration  // the shortest of it, 0 for none
+	news    bool           // it told something
+	times   []told         // used again
+}
+
+// told is what a sender report of a publisher's tells one of its tracks.
+type told struct {
+	track *Track
+	at    times
 }
 
 // reference is a receiver's time, which is to be answered (RFC 3611 §4.5).
@@ -42,7 +47,7 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 	var plain []byte
 	err := link.ErrNotSending
 	if p.ready() {
-		plain, err = p.in.DecryptRTCP(b, b, nil)
+		plain, err = p.in.DecryptRTCP(b, b, &p.control)
 	}
 	p.mu.Unlock()
 	if err != nil {
@@ -59,7 +64,7 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 		}
 		p.hear(now, k, w)
 	}
-	p.tell(now)
+	p.tell(now, w)
 }
 
 // hear takes one packet of a compound.
@@ -87,7 +92,7 @@ func (p *Peer) senderReport(now time.Time, k rtcp.Packet) {
 	}
 	p.mu.Lock()
 	changed := p.clock.Observe(now, r.NTP)
-	tell := make(map[*Track]times)
+	tell := p.heard.times[:0]
 	for _, t := range p.streams.tracks {
 		its := t.ssrc == k.Sender()
 		if its {
@@ -95,13 +100,15 @@ func (p *Peer) senderReport(now time.Time, k rtcp.Packet) {
 			t.received.SenderReport(now, r.NTP)
 		}
 		if t.told.ntp != 0 && (changed || its) { // all by the same clock, always
-			tell[t] = times{p.clock.Ours(t.told.ntp), t.told.rtp}
+			tell = append(tell, told{t, times{p.clock.Ours(t.told.ntp), t.told.rtp}})
 		}
 	}
 	p.mu.Unlock()
-	for t, at := range tell {
-		t.senderReport(at)
+	for _, one := range tell {
+		one.track.senderReport(one.at)
 	}
+	clear(tell)
+	p.heard.times = tell
 }
 
 // receptionReports are about what is sent to the peer.
@@ -131,7 +138,7 @@ func (p *Peer) measured(d time.Duration, ok bool) {
 func (p *Peer) transportFeedback(now time.Time, k rtcp.Packet, w *porter) {
 	if f, ok := k.TransportFeedback(); ok {
 		p.out.mu.Lock()
-		p.heard.results, ok = p.out.history.Feedback(now, f, p.heard.results)
+		w.results, ok = p.out.history.Feedback(now, f, w.results)
 		p.out.mu.Unlock()
 		if !ok {
 			p.host.count.malformed.Add(1)
@@ -185,7 +192,9 @@ func (p *Peer) pictureLost(ssrc uint32) {
 
 func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
 	if t, ok := k.ReferenceTime(); ok {
-		p.heard.reference.Store(&reference{k.Sender(), t.Middle(), now})
+		p.out.mu.Lock()
+		p.out.reference = reference{k.Sender(), t.Middle(), now}
+		p.out.mu.Unlock()
 	}
 	for i := 0; ; i++ {
 		d, ok := k.Delay(i)
@@ -199,15 +208,16 @@ func (p *Peer) extendedReport(now time.Time, k rtcp.Packet) {
 }
 
 // tell has the owner know what a compound packet told about the way to the peer. heard.mu is held.
-func (p *Peer) tell(now time.Time) {
+func (p *Peer) tell(now time.Time, w *porter) {
 	h := &p.heard
 	if h.trip > 0 {
 		h.quality.Measured(h.trip)
 		p.heard.roundTrip.Store(int64(h.quality.RoundTrip))
 	}
 	reported := h.tally.Into(&h.quality)
-	if (reported || h.trip > 0 || h.news || len(h.results) > 0) && p.on.Delivery != nil {
-		p.on.Delivery(delivery.Report{At: now, Quality: h.quality, Results: h.results})
+	if (reported || h.trip > 0 || h.news || len(w.results) > 0) && p.on.Delivery != nil {
+		p.on.Delivery(delivery.Report{At: now, Quality: h.quality, Results: w.results})
 	}
-	h.results, h.tally, h.trip, h.news = h.results[:0], delivery.Tally{}, 0, false
+	h.tally, h.trip, h.news = delivery.Tally{}, 0, false
+	w.results = w.results[:0]
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/demux"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
@@ -219,7 +220,10 @@ type porter struct {
 	link.Outlet
 	run   []link.Packet // of track, not handed over yet; their memory is held
 	track *Track
-	seqs  []uint16 // of one NACK, used again
+
+	// Used again.
+	seqs    []uint16          // of one NACK
+	results []delivery.Result // of one compound packet
 }
 
 // take returns a porter that nobody else has.

@@ -2,6 +2,7 @@ package native
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -64,6 +65,14 @@ func ends(t testing.TB, m *answer.Media) (*Sender, *link.Outlet, *net.UDPConn, *
 	return newSender(p, m), out, sink, c
 }
 
+// sendOne sends a run of one packet.
+func sendOne(s *Sender, o *forward.Out, via *link.Outlet) error {
+	if s.Send([]forward.Out{*o}, via) != 1 {
+		return errors.New("it was not sent")
+	}
+	return nil
+}
+
 func slotMedia() *answer.Media {
 	return &answer.Media{
 		MID: "3", Kind: answer.Video, Out: &answer.Out{Source: answer.Source{SSRC: 11, RTX: 12}},
@@ -115,7 +124,7 @@ func TestSentPacketsAreWhatWasAskedFor(t *testing.T) {
 	long := bytes.Repeat([]byte{0xdd}, 40)
 	for i, descriptor := range [][]byte{nil, {1, 2, 3}, long} {
 		o := &forward.Out{Marker: i == 1, PayloadType: 96, Seq: uint16(i), Timestamp: 77, Payload: []byte("payload"), Descriptor: descriptor}
-		if err := s.Send(o, out); err != nil {
+		if err := sendOne(s, o, out); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +150,7 @@ func TestSentPacketsAreWhatWasAskedFor(t *testing.T) {
 func TestNothingIsSentWithoutConsent(t *testing.T) {
 	s, out, _, c := ends(t, slotMedia())
 	c.cut = true
-	if err := s.Send(&forward.Out{Payload: []byte{1}}, out); err == nil {
+	if n := s.Send([]forward.Out{{Payload: []byte{1}}}, out); n != 0 {
 		t.Error("sent without consent")
 	}
 }
@@ -166,32 +175,87 @@ func TestPayloadTypesFitTheSource(t *testing.T) {
 	}
 }
 
+// frame is a run of full packets.
+func frame(n int) []forward.Out {
+	run := make([]forward.Out, n)
+	for i := range run {
+		run[i] = forward.Out{PayloadType: 96, Payload: make([]byte, 1150)}
+	}
+	return run
+}
+
+// number gives the packets the numbers that follow.
+func number(run []forward.Out, seq *uint16) {
+	for i := range run {
+		*seq++
+		run[i].Seq = *seq
+	}
+}
+
 func TestSendingAllocatesNothing(t *testing.T) {
 	s, out, _, _ := ends(t, slotMedia())
-	o := &forward.Out{PayloadType: 96, Payload: make([]byte, 1100)}
+	run, seq := frame(6), uint16(0)
 	send := func() {
-		o.Seq++
-		if err := s.Send(o, out); err != nil {
-			t.Fatal(err)
+		number(run, &seq)
+		out.Now = out.Now.Add(33 * time.Millisecond) // a sender report now and then
+		if n := s.Send(run, out); n != len(run) {
+			t.Fatalf("%d of %d were sent", n, len(run))
 		}
-		if o.Seq%32 == 0 {
-			out.Flush()
-		}
+		out.Flush()
 	}
-	send()
-	if n := testing.AllocsPerRun(2000, send); n != 0 {
+	for range 200 {
+		send()
+	}
+	if n := testing.AllocsPerRun(500, send); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
+// A frame must not be cut in two by a report, for the kernel takes it as one.
+func TestReportsFollowTheRun(t *testing.T) {
+	s, out, sink, c := ends(t, slotMedia())
+	run, seq := frame(6), uint16(0)
+	for range 100 {
+		number(run, &seq)
+		out.Now = out.Now.Add(33 * time.Millisecond)
+		_ = s.Send(run, out)
+		out.Flush()
+	}
+	in, err := c.keys.OfClient().Inbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf, packets, reports := make([]byte, 2000), 0, 0
+	_ = sink.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for packets < 600 || reports < 3 {
+		n, err := sink.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pt := buf[1]; pt < 192 || pt >= 224 {
+			packets++
+			continue
+		}
+		if _, err := in.DecryptRTCP(nil, buf[:n], nil); err != nil {
+			t.Fatal(err)
+		}
+		if reports++; packets%len(run) != 0 {
+			t.Fatalf("a report came after %d packets", packets)
+		}
+	}
+}
+
+// BenchmarkSend is a frame of six packets; ns/op is for one packet.
 func BenchmarkSend(b *testing.B) {
 	s, out, _, _ := ends(b, slotMedia())
-	o := &forward.Out{PayloadType: 96, Payload: make([]byte, 1150)}
+	run, seq := frame(6), uint16(0)
 	b.ReportAllocs()
-	for b.Loop() {
-		o.Seq++
-		_ = s.Send(o, out)
-		if o.Seq%10 == 0 {
+	for i := 0; b.Loop(); i++ {
+		if i%len(run) == 0 {
+			number(run, &seq)
+			_ = s.Send(run, out)
+		}
+		if i%60 == 0 {
 			out.Flush()
 		}
 	}

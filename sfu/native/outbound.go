@@ -3,17 +3,13 @@ package native
 import (
 	"sync"
 
-	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
-
 	"github.com/turnout-rtc/turnout/sfu/delivery"
 	"github.com/turnout-rtc/turnout/sfu/link"
 	"github.com/turnout-rtc/turnout/sfu/lite"
+	"github.com/turnout-rtc/turnout/sfu/netio"
+	"github.com/turnout-rtc/turnout/sfu/seal"
 	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
 )
-
-// srtpExtra is what encryption adds at most: an authentication tag of 16 bytes, and 4 for the index of SRTCP.
-const srtpExtra = 20
 
 // wire is what sending needs of a transport.
 type wire interface {
@@ -21,86 +17,95 @@ type wire interface {
 	Path() (lite.Path, bool)
 }
 
-// outbound encrypts what is sent to one peer. There is one context for all of it: two that encrypt with one key would repeat a
-// nonce, which breaks GCM.
+// outbound encrypts what is sent to one peer.
 type outbound struct {
-	mu     sync.Mutex
-	ctx    *srtp.Context // guarded by mu; nil until there are keys
-	header rtp.Header    // guarded by mu; used again for every packet
-
-	history delivery.History // guarded by mu; of what was sent with a transport-wide number
+	mu sync.Mutex
+	// Guarded by mu.
+	sealer    seal.Sealer      // nil until there are keys
+	history   delivery.History // of what was sent with a transport-wide number
+	reference reference        // to be answered with the next sender report; the zero value is none
 }
 
-// ready makes the context as soon as there are keys. mu is held.
+// ready makes the sealer as soon as there are keys. mu is held.
 func (o *outbound) ready(t wire) bool {
-	if o.ctx != nil {
+	if o.sealer != nil {
 		return true
 	}
 	keys, ok := t.Keys()
 	if !ok {
 		return false
 	}
-	ctx, err := keys.Outbound()
+	sealer, err := keys.Sealer()
 	if err != nil {
 		return false
 	}
-	o.ctx = ctx
+	o.sealer = sealer
 	return true
 }
 
-// place is where a datagram is written, and where it goes from there.
-type place struct {
-	path lite.Path
-	via  *link.Outlet
-	buf  []byte
+// way is where datagrams to one peer are written, and where they go from there.
+type way struct {
+	path   lite.Path
+	writer *netio.Writer // nil over TCP
+	via    *link.Outlet
 }
 
-// place returns room for n bytes and what encryption adds.
-func (o *outbound) place(t wire, n int, via *link.Outlet) (place, error) {
+// way is found once for a run of packets. mu is held.
+func (o *outbound) way(t wire, via *link.Outlet) (way, bool) {
+	if !o.ready(t) {
+		return way{}, false
+	}
 	path, ok := t.Path()
 	if !ok {
-		return place{}, link.ErrNotSending
+		return way{}, false
 	}
-	p := place{path: path, via: via}
-	if path.TCP != nil {
-		p.buf = via.Scratch[link.MTU:]
-	} else {
-		p.buf = via.Writer(path.Number, path.Socket).Slot(n + srtpExtra)
+	w := way{path: path, via: via}
+	if path.TCP == nil {
+		w.writer = via.Writer(path.Number, path.Socket)
 	}
-	if len(p.buf) < n+srtpExtra {
-		return place{}, link.ErrNotSending
+	return w, true
+}
+
+// place returns room for a datagram of n bytes and what encryption adds, nil for none.
+func (w *way) place(n int) []byte {
+	if n += seal.Extra; w.writer != nil {
+		return w.writer.Slot(n)
 	}
-	return p, nil
+	if b := w.via.Scratch[link.MTU:]; n <= len(b) {
+		return b
+	}
+	return nil
 }
 
 // send lets the datagram b go, which lies in the place.
-func (p *place) send(b []byte) {
-	if p.path.TCP != nil {
-		p.path.TCP.Send(b)
+func (w *way) send(b []byte) {
+	if w.writer == nil {
+		w.path.TCP.Send(b)
 		return
 	}
-	p.via.Writer(p.path.Number, p.path.Socket).Commit(len(b), p.path.Remote)
+	w.writer.Commit(len(b), w.path.Remote)
 }
 
 // rtcp encrypts and sends a compound packet.
 func (o *outbound) rtcp(t wire, b []byte, via *link.Outlet) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.rtcpLocked(t, b, via)
-}
-
-func (o *outbound) rtcpLocked(t wire, b []byte, via *link.Outlet) error {
-	if !o.ready(t) {
+	w, ok := o.way(t, via)
+	if !ok {
 		return link.ErrNotSending
 	}
-	p, err := o.place(t, len(b), via)
+	return o.rtcpLocked(&w, b)
+}
+
+func (o *outbound) rtcpLocked(w *way, b []byte) error {
+	place := w.place(len(b))
+	if place == nil {
+		return link.ErrNotSending
+	}
+	sealed, err := o.sealer.RTCP(place, b)
 	if err != nil {
 		return err
 	}
-	encrypted, err := o.ctx.EncryptRTCP(p.buf, b, nil)
-	if err != nil {
-		return err
-	}
-	p.send(encrypted)
+	w.send(sealed)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 
@@ -24,17 +25,18 @@ import (
 // Peer is the server's end of one RTCPeerConnection.
 type Peer struct {
 	// Set at construction, never changed.
+	wire      wire     // transport, but in tests
+	out       outbound // with wire, which every packet needs
 	host      *Host
 	on        link.Handlers
 	transport *lite.Transport
-	wire      wire // transport, but in tests
 	cname     string
-	out       outbound
 
 	mu sync.Mutex
 	// Guarded by mu.
 	in      *srtp.Context // nil until there are keys
 	header  rtp.Header    // used again for every packet
+	control rtcp.Header   // likewise
 	parsed  packet.Packet // likewise
 	streams streams
 	due     due
@@ -89,6 +91,9 @@ func (p *Peer) Answer(_ context.Context, offer string, slots []link.Slot) (strin
 	}
 	return sdp, senders, nil
 }
+
+// Again is the last answer once more.
+func (p *Peer) Again() string { return p.transport.Again() }
 
 // AddCandidate takes a candidate of the client's. All m-lines share one transport, so it does not matter whose it is.
 func (p *Peer) AddCandidate(candidate, _ string, _ uint16, ufrag string) error {

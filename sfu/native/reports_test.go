@@ -225,7 +225,7 @@ func hears(t *testing.T, p *Peer, now time.Time, w *porter, b []byte) *delivery.
 		p.hear(now, k, w)
 		b = rest
 	}
-	p.tell(now)
+	p.tell(now, w)
 	return told
 }
 
@@ -244,11 +244,11 @@ func TestOwnerIsToldHowPacketsArrive(t *testing.T) {
 	sent := w.Now
 	for i := range 4 {
 		o := &forward.Out{PayloadType: 96, Seq: uint16(i), Payload: make([]byte, 100)}
-		send := s.Send
+		send := sendOne
 		if i == 3 {
-			send = s.SendRTX
+			send = (*Sender).SendRTX
 		}
-		if err := send(o, &w.Outlet); err != nil {
+		if err := send(s, o, &w.Outlet); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -286,6 +286,55 @@ func TestOwnerIsToldHowPacketsArrive(t *testing.T) {
 	}
 	if p.heard.quality.Loss != 0 {
 		t.Error("a loss out of nothing")
+	}
+}
+
+// TestFeedbackAllocatesNothing is what a watching browser sends: reception reports and transport-wide feedback.
+func TestFeedbackAllocatesNothing(t *testing.T) {
+	s, out, _, c := ends(t, slotMedia())
+	p, w := s.peer, &porter{Outlet: *out}
+	p.host = &Host{}
+	told := 0
+	p.on.Delivery = func(r delivery.Report) { told += len(r.Results) }
+	in, err := c.keys.Inbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.in = in
+	s.Listen(&listener{})
+	peer, err := c.keys.OfClient().Outbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, seq := frame(6), uint16(0)
+	var arrivals receive.Arrivals
+	const rounds = 300
+	var sealed [rounds + 1][]byte
+	for i := range sealed {
+		for k := range run {
+			arrivals.Packet(w.Now.Add(time.Duration(i)*33*time.Millisecond), uint64(1<<16+i*len(run)+k))
+		}
+		b := ours.AppendReceiverReport(nil, 5, []ours.Block{{SSRC: 11, Reception: report.Reception{Highest: uint32(6 * i)}}})
+		b = ours.AppendReferenceTime(b, 5, report.ToNTP(w.Now))
+		at := len(b)
+		b = ours.FinishTransportFeedback(arrivals.Report(ours.BeginTransportFeedback(b, 5, 11)), at)
+		if sealed[i], err = peer.EncryptRTCP(nil, b, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := 0
+	if n := testing.AllocsPerRun(rounds, func() {
+		number(run, &seq)
+		w.Now = w.Now.Add(33 * time.Millisecond)
+		_ = s.Send(run, &w.Outlet)
+		w.Flush()
+		p.rtcp(w.Now, sealed[i], w)
+		i++
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if told != len(run)*len(sealed) {
+		t.Errorf("the fate of %d packets was told", told)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
 	"github.com/turnout-rtc/turnout/sfu/report"
 	"github.com/turnout-rtc/turnout/sfu/rtcp"
+	"github.com/turnout-rtc/turnout/sfu/seal"
 )
 
 const (
@@ -23,23 +24,26 @@ const (
 )
 
 // Sender is one slot's outgoing stream.
+//
+// What every packet needs stands together: between two frames it has left the processor's cache.
 type Sender struct {
 	// Set at construction, never changed.
-	peer       *Peer
 	codecs     []answer.Codec
 	video      bool
+	rate       uint32
+	peer       *Peer
 	ssrc, rtx  uint32
 	extensions sentExtensions
-	rate       uint32
+
+	// Guarded by peer.out.mu.
+	media, again seal.Stream // of ssrc and rtx, as far as they have come
+	reportedAt   time.Time
+	soon         bool // the times of the stream have changed since the last report
+	captured     bool // it is known when the newest packet was captured
+	sent         report.Sender
 
 	feedback  link.Feedback   // set by Listen, before the sender is found by its SSRC
 	reception delivery.Stream // guarded by peer.heard.mu
-
-	// Guarded by peer.out.mu.
-	sent       report.Sender
-	reportedAt time.Time
-	soon       bool // the times of the stream have changed since the last report
-	captured   bool // it is known when the newest packet was captured
 }
 
 func newSender(p *Peer, m *answer.Media) *Sender {
@@ -82,27 +86,42 @@ func (s *Sender) PayloadTypes(c link.Codec) (media, rtx uint8, ok bool) {
 	return s.codecs[best].PT, rtx, true
 }
 
-// Send sends a packet on the slot's stream.
-func (s *Sender) Send(o *forward.Out, via *link.Outlet) error {
+// Send sends packets on the slot's stream, in a row.
+func (s *Sender) Send(run []forward.Out, via *link.Outlet) (sent int) {
 	out := &s.peer.out
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	if err := s.write(s.ssrc, o, via); err != nil {
-		return err
+	w, ok := out.way(s.peer.wire, via)
+	if !ok {
+		return 0
 	}
-	s.sent.Sent(via.Now, o.Captured, o.Timestamp, len(o.Payload))
-	known := o.Captured != 0
-	s.soon = s.soon || o.Begins || known && !s.captured
-	s.captured = known
+	for i := range run {
+		o := &run[i]
+		if s.write(&w, &s.media, s.ssrc, o) != nil {
+			continue
+		}
+		sent++
+		s.sent.Sent(via.Now, o.Captured, o.Timestamp, len(o.Payload))
+		known := o.Captured != 0
+		s.soon = s.soon || o.Begins || known && !s.captured
+		s.captured = known
+	}
+	if sent > 0 {
+		s.reportIfDue(&w)
+	}
+	return sent
+}
+
+// reportIfDue sends a report behind what was sent: in between it would keep the kernel from taking that as one.
+func (s *Sender) reportIfDue(w *way) {
 	pause := senderReportEvery
 	if s.soon {
 		pause = senderReportSoon
 	}
-	if via.Now.Sub(s.reportedAt) >= pause {
-		s.reportedAt = via.Now
-		return s.senderReport(via)
+	if w.via.Now.Sub(s.reportedAt) >= pause {
+		s.reportedAt = w.via.Now
+		_ = s.senderReport(w) // the next one says it all again
 	}
-	return nil
 }
 
 // SendRTX sends a packet on the slot's stream of retransmissions.
@@ -110,37 +129,37 @@ func (s *Sender) SendRTX(o *forward.Out, via *link.Outlet) error {
 	if s.rtx == 0 {
 		return link.ErrNotSending
 	}
-	s.peer.out.mu.Lock()
-	defer s.peer.out.mu.Unlock()
-	return s.write(s.rtx, o, via)
-}
-
-// write puts the packet where it is sent from, and encrypts it there. peer.out.mu is held.
-func (s *Sender) write(ssrc uint32, o *forward.Out, via *link.Outlet) error {
 	out := &s.peer.out
-	if !out.ready(s.peer.wire) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	w, ok := out.way(s.peer.wire, via)
+	if !ok {
 		return link.ErrNotSending
 	}
-	most := headerSize + roomForExtensions + len(o.Descriptor) + len(o.Payload)
-	p, err := out.place(s.peer.wire, most, via)
-	if err != nil {
-		return err
+	return s.write(&w, &s.again, s.rtx, o)
+}
+
+// write encrypts the packet into where it is sent from. peer.out.mu is held.
+func (s *Sender) write(w *way, stream *seal.Stream, ssrc uint32, o *forward.Out) error {
+	out := &s.peer.out
+	b := w.place(headerSize + roomForExtensions + len(o.Descriptor) + len(o.Payload))
+	if b == nil {
+		return link.ErrNotSending
 	}
-	st := stamp{at: via.Now}
+	st := stamp{at: w.via.Now}
 	if s.extensions.transport != 0 {
-		st.number = out.history.Sent(via.Now, headerSize+len(o.Payload))
+		st.number = out.history.Sent(w.via.Now, headerSize+len(o.Payload))
 	}
-	n := s.marshal(p.buf, ssrc, o, st)
-	encrypted, err := out.ctx.EncryptRTP(p.buf, p.buf[:n], &out.header)
+	sealed, err := out.sealer.RTP(stream, b, s.header(b, ssrc, o, st), o.Payload)
 	if err != nil {
 		return err
 	}
-	p.send(encrypted)
+	w.send(sealed)
 	return nil
 }
 
-// marshal writes an RTP packet to b and returns its size.
-func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out, st stamp) int {
+// header writes the header of an RTP packet to b and returns its size.
+func (s *Sender) header(b []byte, ssrc uint32, o *forward.Out, st stamp) int {
 	b[0], b[1] = 0x80, o.PayloadType
 	if o.Marker {
 		b[1] |= 0x80
@@ -152,21 +171,23 @@ func (s *Sender) marshal(b []byte, ssrc uint32, o *forward.Out, st stamp) int {
 	if n > headerSize {
 		b[0] |= 0x10
 	}
-	return n + copy(b[n:], o.Payload)
+	return n
 }
 
 // senderReport relates the stream's timestamps to the time, says whose stream it is, and answers the receiver's time if it has
 // told one. peer.out.mu is held.
-func (s *Sender) senderReport(via *link.Outlet) error {
-	r, ok := s.sent.Report(via.Now, s.rate)
+func (s *Sender) senderReport(w *way) error {
+	now, out := w.via.Now, &s.peer.out
+	r, ok := s.sent.Report(now, s.rate)
 	if !ok {
 		return nil
 	}
 	s.soon = false
-	b := rtcp.AppendSenderReport(via.Scratch[:0:link.MTU], s.ssrc, r)
+	b := rtcp.AppendSenderReport(w.via.Scratch[:0:link.MTU], s.ssrc, r)
 	b = rtcp.AppendCNAME(b, s.ssrc, s.peer.cname)
-	if q := s.peer.heard.reference.Swap(nil); q != nil {
-		b = rtcp.AppendDelay(b, s.ssrc, rtcp.Delay{SSRC: q.ssrc, LRR: q.middle, DLRR: report.Delay(via.Now.Sub(q.at))})
+	if q := out.reference; !q.at.IsZero() {
+		b = rtcp.AppendDelay(b, s.ssrc, rtcp.Delay{SSRC: q.ssrc, LRR: q.middle, DLRR: report.Delay(now.Sub(q.at))})
+		out.reference = reference{}
 	}
-	return s.peer.out.rtcpLocked(s.peer.wire, b, via)
+	return out.rtcpLocked(w, b)
 }

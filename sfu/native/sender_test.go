@@ -36,7 +36,7 @@ func (s *timed) frame(t *testing.T, at, ago time.Duration, begins bool) {
 		o.Captured = report.ToNTP(s.Now.Add(-ago))
 	}
 	s.seq++
-	if err := s.Send(o, s.Outlet); err != nil {
+	if err := sendOne(s.Sender, o, s.Outlet); err != nil {
 		t.Fatal(err)
 	}
 }

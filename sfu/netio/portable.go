@@ -20,6 +20,16 @@ func (r portableReceiver) receive(in []message) (int, error) {
 	return 1, nil
 }
 
+func (r portableReceiver) serve(in []message, got func(n int)) error {
+	for {
+		n, err := r.receive(in)
+		if err != nil {
+			return err
+		}
+		got(n)
+	}
+}
+
 // portableSender sends one datagram per call.
 type portableSender struct{ sock *Socket }
 

@@ -65,21 +65,60 @@ func (r *batchReceiver) receive(in []message) (int, error) {
 		if err := r.rc.Read(r.call); err != nil {
 			return 0, err
 		}
-		switch r.errno {
-		case 0:
-		case unix.EBADF, unix.ENOTSOCK, unix.EINVAL, unix.EFAULT:
+		if r.broken() {
 			return 0, os.NewSyscallError("recvmmsg", r.errno)
-		default:
-			continue // an ICMP error of an earlier send, or no memory for the moment: nothing was received
 		}
-		for i := range r.got {
-			m, h := &in[i], &r.hdrs[i]
-			m.n = int(h.len)
-			m.seg = r.segment(i, m.n)
-			m.truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
-			m.from = getAddr(&r.addrs[i])
+		if r.errno == 0 {
+			r.read(in)
+			return r.got, nil
 		}
-		return r.got, nil
+	}
+}
+
+// serve asks the kernel once for each time that something has come, not again for whether that was all: a call that gives less than
+// there was room for has emptied the socket, and the poller tells of what comes after that (epoll(7), edge-triggered). One wait
+// lasts until the end for that reason: to begin another would forget what the poller has told since.
+func (r *batchReceiver) serve(in []message, got func(n int)) error {
+	err := r.rc.Read(func(fd uintptr) bool {
+		for r.recvmmsg(fd) {
+			if r.broken() {
+				return true
+			}
+			if r.errno != 0 {
+				continue
+			}
+			r.read(in)
+			got(r.got)
+			if r.got < len(r.hdrs) {
+				break
+			}
+		}
+		return false
+	})
+	if err == nil {
+		err = os.NewSyscallError("recvmmsg", r.errno)
+	}
+	return err
+}
+
+// broken says whether nothing will be received any more. Other errors are an ICMP error of an earlier send, or no memory for the
+// moment: nothing was received.
+func (r *batchReceiver) broken() bool {
+	switch r.errno {
+	case unix.EBADF, unix.ENOTSOCK, unix.EINVAL, unix.EFAULT:
+		return true
+	}
+	return false
+}
+
+// read takes over what was received.
+func (r *batchReceiver) read(in []message) {
+	for i := range r.got {
+		m, h := &in[i], &r.hdrs[i]
+		m.n = int(h.len)
+		m.seg = r.segment(i, m.n)
+		m.truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
+		m.from = getAddr(&r.addrs[i])
 	}
 }
 

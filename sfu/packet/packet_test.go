@@ -154,59 +154,6 @@ func TestWindowAgreesWithASet(t *testing.T) {
 	}
 }
 
-func TestRingKeepsTheNewest(t *testing.T) {
-	r := NewRing(8)
-	for n := uint64(100); n < 120; n++ {
-		r.Put(n, []byte{byte(n)}, nil)
-	}
-	r.Put(105, []byte("too late"), nil)
-	for n := uint64(100); n < 130; n++ {
-		b, ok := r.Get(n, nil)
-		if want := n >= 112 && n < 120; ok != want || ok && b[0] != byte(n) {
-			t.Errorf("packet %d: %v %v", n, b, ok)
-		}
-	}
-}
-
-func TestRingAllocatesNothingOnceFull(t *testing.T) {
-	r, b, n := NewRing(64), make([]byte, 1200), uint64(1)
-	for ; n < 100; n++ {
-		r.Put(n, b, nil)
-	}
-	dst := make([]byte, 0, 1500)
-	if a := testing.AllocsPerRun(100, func() { r.Put(n, b, nil); dst, _ = r.Get(n, dst[:0]); n++ }); a != 0 {
-		t.Errorf("%v allocations", a)
-	}
-}
-
-// holders counts who holds it.
-type holders struct{ n int }
-
-func (h *holders) Retain()  { h.n++ }
-func (h *holders) Release() { h.n-- }
-
-func TestRingHoldsTheMemoryOfWhatItKeepsAndNoMore(t *testing.T) {
-	r := NewRing(8)
-	old, late, young := &holders{}, &holders{}, &holders{}
-	for n := uint64(100); n < 108; n++ {
-		r.Put(n, []byte{1}, old)
-	}
-	r.Put(92, []byte{1}, late)
-	for n := uint64(108); n < 111; n++ {
-		r.Put(n, []byte{1}, young)
-	}
-	if old.n != 5 || late.n != 0 || young.n != 3 {
-		t.Errorf("%d, %d and %d are held", old.n, late.n, young.n)
-	}
-	r.Clear()
-	if old.n != 0 || young.n != 0 {
-		t.Errorf("%d and %d are held", old.n, young.n)
-	}
-	if _, ok := r.Get(108, nil); ok {
-		t.Error("a packet is still there")
-	}
-}
-
 func BenchmarkParse(b *testing.B) {
 	raw := example(b)
 	var p Packet

@@ -245,3 +245,13 @@ func TestAResetOfAllStreamsNamesThem(t *testing.T) {
 		t.Errorf("%v, %d bytes kept", got, r.a.in.assembly.used)
 	}
 }
+
+func TestALateInitOfTheSameAssociationIsIgnored(t *testing.T) {
+	s, c := New(Config{}), newDialer(Config{})
+	init := c.init()
+	exchange(t, start(), c, s)
+	s.Receive(start(), init)
+	if s.greeting != nil || len(poll(s, start())) != 0 {
+		t.Error("it is answered")
+	}
+}

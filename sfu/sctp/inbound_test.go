@@ -284,3 +284,53 @@ func TestAPeerCannotMakeUsKeepMuch(t *testing.T) {
 		r.chunks()
 	}
 }
+
+func TestTheRestOfWhatWasGivenUpIsNotKept(t *testing.T) {
+	r := newRaw(t, Config{})
+	n := r.tsn
+	r.send(data(n+2, 1, 0, 0, "middle"))
+	r.send(skip(n+1, 1, 0))
+	if used := r.a.in.assembly.used; used != 0 {
+		t.Errorf("%d bytes are kept of the middle", used)
+	}
+	r.send(data(n+3, 1, 0, 0, "more"), data(n+4, 1, 0, flagEnd, "end"))
+	if used := r.a.in.assembly.used; used != 0 {
+		t.Errorf("%d bytes are kept of the end", used)
+	}
+	r.send(data(n+5, 1, 1, whole, "next"))
+	if got := r.texts(); got != "next " {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestANumberUsedTwiceIsOneMessage(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.send(data(r.tsn+1, 1, 1, whole, "b"), data(r.tsn+2, 1, 1, whole, "c"), data(r.tsn, 1, 0, whole, "a"), data(r.tsn+3, 1, 0, whole, "d"))
+	if got := r.texts(); got != "a b " || r.a.in.assembly.used != 0 {
+		t.Errorf("%q, %d bytes kept", got, r.a.in.assembly.used)
+	}
+}
+
+func TestWhatIsFarAheadIsNotTaken(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.send(data(r.tsn+mostAhead, 1, 1, whole, "b"), data(r.tsn+1<<30, 1, 2, whole, "c"))
+	if r.a.in.assembly.used != 0 || r.a.in.spans != nil {
+		t.Error("it was")
+	}
+	r.send(data(r.tsn+mostAhead-1, 1, 1, whole, "b"))
+	if len(r.a.in.spans) != 1 {
+		t.Error("what is less far is not")
+	}
+}
+
+func TestAPacketIsAnsweredAFewTimes(t *testing.T) {
+	r := newRaw(t, Config{})
+	var beats [][]byte
+	for range 50 {
+		beats = append(beats, appendChunk(nil, typeHeartbeat, 0, nil))
+	}
+	r.send(beats...)
+	if cs := r.chunks(); len(cs) != mostAnswers {
+		t.Errorf("%d answers", len(cs))
+	}
+}

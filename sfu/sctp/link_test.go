@@ -18,6 +18,8 @@ type weather struct {
 	jitter time.Duration // up to so much more, so that packets overtake each other
 	loss   float64
 	twice  float64
+	rate   int           // bytes a second, 0: any number
+	queue  time.Duration // how long a packet may wait for its turn at that rate; it is lost if it would be longer
 }
 
 // wire is one end of a simulated network: a net.Conn whose packets arrive after a while, or not.
@@ -27,6 +29,7 @@ type wire struct {
 	rand     *rand.Rand
 	to       *wire
 	latest   time.Time // when the latest arrives
+	free     time.Time // when the link is free
 	arrived  chan []byte
 	gone     chan struct{}
 	close    func()
@@ -61,6 +64,15 @@ func (w *wire) Write(b []byte) (int, error) {
 			}
 		}
 		delay := w.delay
+		if w.rate > 0 {
+			w.free = later(w.free, time.Now())
+			wait := time.Until(w.free)
+			if wait > w.queue {
+				continue
+			}
+			w.free = w.free.Add(time.Duration(len(b)) * time.Second / time.Duration(w.rate))
+			delay += wait
+		}
 		if w.jitter > 0 {
 			delay += time.Duration(w.rand.Int64N(int64(w.jitter)))
 		} else { // one after the other: timers of the same moment have no order

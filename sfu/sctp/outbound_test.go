@@ -336,3 +336,100 @@ func TestAStreamIsResetWhenItsDataHasArrived(t *testing.T) {
 	r.send(resetResponse(first+2, resultDenied))
 	r.say(4, "x", Reliability{})
 }
+
+func TestTheTimeoutFollowsTheRoundTrip(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.say(1, "a", Reliability{})
+	n, _ := r.sent()
+	r.now = r.now.Add(450 * time.Millisecond)
+	r.send(sack(n[0]+1, 1<<20))
+	if got := r.a.out.clock.timeout; got != 450*time.Millisecond+4*225*time.Millisecond { // RFC 9260 §6.3.1, C2
+		t.Errorf("%v", got)
+	}
+	r.say(1, "b", Reliability{})
+	n, _ = r.sent()
+	r.now, _ = r.a.Due()
+	r.sent()
+	r.now = r.now.Add(time.Millisecond)
+	r.send(sack(n[0]+1, 1<<20)) // for the first or the second sending?
+	if got := r.a.out.clock.smoothed; got != 450*time.Millisecond {
+		t.Errorf("a round trip of %v was learned from what was sent twice", got)
+	}
+}
+
+func TestAfterATimeoutOnePacketGoesFirst(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.say(1, strings.Repeat("a", 9000), Reliability{})
+	n, _ := r.sent()
+	r.now, _ = r.a.Due()
+	again, _ := r.sent()
+	if len(again) != 2 || again[0] != n[0] { // less than a window is in flight, and the last may go beyond
+		t.Fatalf("%v", again)
+	}
+	if got := r.a.out.congestion.window; got != r.a.cfg.MaxPacket {
+		t.Errorf("the window is %d", got)
+	}
+	r.send(sack(n[1]+1, 1<<20))
+	if more, _ := r.sent(); len(more) < 2 {
+		t.Errorf("%v", more)
+	}
+}
+
+func TestALargeWindowIsForgottenInSilence(t *testing.T) {
+	r := newRaw(t, Config{})
+	first := r.a.out.congestion.window
+	for range 20 {
+		r.say(1, strings.Repeat("a", 50000), Reliability{})
+		for numbers, _ := r.sent(); len(numbers) > 0; numbers, _ = r.sent() {
+			r.now = r.now.Add(10 * time.Millisecond)
+			r.send(sack(numbers[len(numbers)-1]+1, 1<<20))
+		}
+	}
+	large := r.a.out.congestion.window
+	r.say(1, "a", Reliability{})
+	n, _ := r.sent()
+	if got := r.a.out.congestion.window; large < 4*first || got != large {
+		t.Fatalf("%d, then %d, at first %d", large, got, first)
+	}
+	r.send(sack(n[0]+1, 1<<20))
+	r.now = r.now.Add(time.Minute)
+	r.say(1, "a", Reliability{})
+	r.sent()
+	if got := r.a.out.congestion.window; got != first {
+		t.Errorf("%d after a minute, at first %d", got, first)
+	}
+}
+
+func TestALostWordOfGivingUpIsSaidAgain(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.say(1, "a", Reliability{Limited: true})
+	n, _ := r.sent()
+	for range 3 {
+		r.say(1, "b", Reliability{})
+		r.sent()
+	}
+	for i := range uint16(3) {
+		r.none(typeForward)
+		r.send(sack(n[0], 1<<20, 2, 2+i))
+	}
+	r.one(typeForward)
+	r.send(sack(n[0], 1<<20, 2, 4)) // says nothing new
+	r.none(typeForward)
+	r.say(1, "c", Reliability{})
+	r.sent()
+	r.send(sack(n[0], 1<<20, 2, 5)) // what was sent after it has arrived, so it has not
+	r.one(typeForward)
+}
+
+func TestTheMessageAfterOneGivenUpHasTheNextNumber(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.say(1, strings.Repeat("a", 50000), Reliability{Lifetime: time.Second})
+	n, _ := r.sent()
+	r.now = r.now.Add(time.Minute)
+	r.send(sack(n[len(n)-1]+1, 1<<20))
+	r.say(1, "b", Reliability{})
+	r.sent()
+	if c := r.a.out.flight.at(r.a.out.flight.n - 1); c.ssn != 1 {
+		t.Errorf("number %d", c.ssn)
+	}
+}

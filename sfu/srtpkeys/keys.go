@@ -1,4 +1,4 @@
-// Package srtpkeys makes SRTP contexts from a finished DTLS handshake (RFC 5764). It is written for the DTLS server's end.
+// Package srtpkeys makes what encrypts and decrypts SRTP from a finished DTLS handshake (RFC 5764). It is written for the DTLS server's end.
 package srtpkeys
 
 import (
@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/srtp/v3"
+
+	"github.com/turnout-rtc/turnout/sfu/seal"
 )
 
 // Profiles in the order of our preference. GCM costs a seventh of CM_SHA1_80 per packet; some peers have only the latter.
@@ -83,7 +85,20 @@ func (k Keys) Inbound() (*srtp.Context, error) {
 	return srtp.CreateContext(k.theirs.key, k.theirs.salt, k.profile, srtp.SRTPReplayProtection(Window), srtp.SRTCPReplayProtection(Window))
 }
 
-// Outbound makes the context that encrypts what is sent to the peer. It is to be called once in the life of k.
+// Sealer makes what encrypts all that is sent to the peer. It or Outbound is to be called, once in the life of k.
+func (k Keys) Sealer() (seal.Sealer, error) {
+	switch k.profile {
+	case srtp.ProtectionProfileAeadAes128Gcm, srtp.ProtectionProfileAeadAes256Gcm:
+		return seal.NewGCM(k.ours.key, k.ours.salt)
+	}
+	ctx, err := k.Outbound()
+	if err != nil {
+		return nil, err
+	}
+	return &seal.Foreign{Context: ctx}, nil
+}
+
+// Outbound makes a context of pion's that encrypts what is sent to the peer.
 func (k Keys) Outbound() (*srtp.Context, error) {
 	return srtp.CreateContext(k.ours.key, k.ours.salt, k.profile)
 }

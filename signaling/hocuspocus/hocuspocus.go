@@ -3,13 +3,11 @@
 //
 // Its nouns: a Door lets connections in; a link is one connection; a talk is what it says and hears about one document; a ledger
 // knows how many of a client's changes an acknowledgement is good for. A client's "unsynced changes" are zero only when all of
-// them are on disk.
+// them are on disk. What it has in common with other clients is in package visit.
 package hocuspocus
 
 import (
-	"errors"
 	"net/http"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -18,25 +16,15 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
-// Config of a door. All of it must be set.
-type Config struct {
-	Documents    int           // on one connection
-	QueueBytes   int           // that may wait for one connection
-	FirstMessage time.Duration // until a document is authenticated
-}
-
 // Door lets connections in.
 type Door struct {
 	// Set at construction, never changed.
-	cfg     Config
-	sockets *ws.Door
-	house   visit.House
+	door      visit.Door
+	documents int
 }
 
-// NewDoor makes a door. sockets is its own, and its owner's to close.
-func NewDoor(cfg Config, sockets *ws.Door, house visit.House) *Door {
-	return &Door{cfg: cfg, sockets: sockets, house: house}
-}
+// NewDoor makes a door. One connection may have so many documents.
+func NewDoor(d visit.Door, documents int) *Door { return &Door{d, documents} }
 
 // Beat is Hocuspocus' own ping: its clients take 30 s without a message for a dead connection and cannot see pings of the WebSocket.
 func Beat() ws.Frame {
@@ -46,35 +34,12 @@ func Beat() ws.Frame {
 // ServeHTTP answers GET /hocuspocus/{room}.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	room, token := r.PathValue("room"), visit.Token(r)
-	d.sockets.Upgrade(w, r, func(c *ws.Conn) {
-		l := &link{
-			door: d, room: room, token: token, out: visit.Out{Conn: c, Bytes: d.cfg.QueueBytes},
-			talks: map[string]*talk{}, stray: rate.NewLimiter(strayRate, strayBurst),
-		}
-		l.serve()
-		for { // until the other side has closed, too
-			if _, err := c.Read(); err != nil {
-				return
-			}
-		}
+	d.door.Answer(w, r, kindOf, func(out *visit.Out) (visit.Caller, error) {
+		return &link{door: d, room: room, token: token, out: out, talks: map[string]*talk{}, stray: rate.NewLimiter(strayRate, strayBurst)}, nil
 	})
 }
 
-// serve returns when the connection has nothing more to say, or may not say it.
-func (l *link) serve() {
-	defer l.close()
-	l.out.Conn.Expect(time.Now().Add(l.door.cfg.FirstMessage))
-	for {
-		m, err := l.out.Conn.Read()
-		if errors.Is(err, ws.ErrTimeout) {
-			l.out.Silent(l.stay != nil)
-		}
-		if err != nil {
-			return // it is lost, and there is nobody to tell
-		}
-		if err := l.hear(m.Data); err != nil {
-			l.out.End(visit.Refused(err))
-			return
-		}
-	}
+func kindOf(message []byte) (yjs.Kind, error) {
+	m, err := yjs.DecodeHocuspocus(message)
+	return m.Kind, err
 }

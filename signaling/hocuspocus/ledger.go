@@ -26,6 +26,13 @@ type change uint64
 // answers is the part of a change's number that says whether it answers a state vector.
 const answers = 1
 
+func numbered(n uint64, answer bool) change {
+	if answer {
+		return change(n<<1 | answers)
+	}
+	return change(n << 1)
+}
+
 func (c change) answer() bool { return c&answers != 0 }
 
 // worth is how many SyncStatus messages a change brings. Each change asks once.

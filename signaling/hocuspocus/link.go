@@ -2,7 +2,6 @@ package hocuspocus
 
 import (
 	"errors"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -28,15 +27,17 @@ type link struct {
 	door  *Door
 	room  string
 	token string // of the request; a document may have its own
-	out   visit.Out
+	out   *visit.Out
 
 	stay  *visit.Stay // nil: no document has been authenticated
 	talks map[string]*talk
 	stray *rate.Limiter
 }
 
-// hear takes one message. The error ends the connection.
-func (l *link) hear(b []byte) error {
+var _ visit.Caller = (*link)(nil)
+
+// Hear implements visit.Caller.
+func (l *link) Hear(b []byte) error {
 	m, err := yjs.DecodeHocuspocus(b)
 	if err != nil {
 		return &protocol.Error{Code: protocol.Malformed, Message: err.Error(), Hint: "use the provider of Hocuspocus 4"}
@@ -49,13 +50,14 @@ func (l *link) hear(b []byte) error {
 	case m.Kind == yjs.Ping:
 		l.send(yjs.Hocuspocus{Message: yjs.Message{Kind: yjs.Pong}})
 	case m.Kind == yjs.Pong:
-	case (m.Kind == yjs.Token || t == nil) && !l.stray.Allow():
+	case (m.Kind == yjs.Token || m.Kind == yjs.Stateless || t == nil) && !l.stray.Allow():
 		l.out.End(visit.Flood())
 	case m.Kind == yjs.Token:
 		return l.authenticate(m, t)
 	case t == nil: // of a document that was refused or closed a moment ago
+	case m.Kind == yjs.Stateless: // for a server that is programmed; clients take what they hear for the server's own word, so it is not passed on
 	case m.Kind == yjs.Close:
-		t.close()
+		t.Close()
 		delete(l.talks, string(m.Key))
 	default:
 		t.hear(m.Message)
@@ -70,7 +72,7 @@ func (l *link) authenticate(m yjs.Hocuspocus, t *talk) error {
 	if signed == "" {
 		signed = l.token
 	}
-	token, err := l.door.house.Admit(signed, l.room)
+	token, err := l.door.door.House.Admit(signed, l.room)
 	if err != nil {
 		l.deny(m, t, err)
 		return nil
@@ -82,10 +84,10 @@ func (l *link) authenticate(m yjs.Hocuspocus, t *talk) error {
 		return nil
 	}
 	if t != nil && (t.identity != token.Identity || t.writable != write) { // another token, with other rights: begin anew
-		t.close()
+		t.Close()
 		t = nil
 	}
-	if t == nil && len(l.talks) >= l.door.cfg.Documents {
+	if t == nil && len(l.talks) >= l.door.documents {
 		l.deny(m, t, &protocol.Error{Code: protocol.Code(datachannel.CodeDocLimit), Message: "you have too many documents open", Hint: "close some of them"})
 		return nil
 	}
@@ -94,8 +96,9 @@ func (l *link) authenticate(m yjs.Hocuspocus, t *talk) error {
 			return err
 		}
 		t = newTalk(l, m, token.Identity, write)
-		t.open = func(vector []byte) {
-			t.doc = l.stay.Data.OpenDoc(token.Identity, string(m.Document()), grants, vector, t.tell)
+		name := string(m.Document())
+		t.open = func(vector []byte, tell func(datachannel.DocEvent) datachannel.Reception) *datachannel.DocReader {
+			return l.stay.Data.OpenDoc(token.Identity, name, grants, vector, tell)
 		}
 		l.talks[string(m.Key)] = t
 	}
@@ -103,7 +106,7 @@ func (l *link) authenticate(m yjs.Hocuspocus, t *talk) error {
 	if write {
 		scope = yjs.ScopeReadWrite
 	}
-	t.say(yjs.Authenticated, []byte(scope))
+	t.Reply(yjs.Authenticated, []byte(scope))
 	return nil
 }
 
@@ -112,35 +115,40 @@ func (l *link) enter(token auth.Token) error {
 	if l.stay != nil {
 		return nil
 	}
-	stay, err := l.door.house.Enter(l.room, token.Identity, l.out.End)
+	stay, err := l.door.door.House.Enter(l.room, token.Identity, l.out.End)
 	if err != nil {
 		return err
 	}
 	l.stay = &stay
-	l.out.Conn.Expect(time.Time{})
+	l.out.Drained(stay.Data.Drained)
+	l.out.Begun()
 	return nil
 }
 
 // deny says why a document is not opened. A code stands first, for programs.
 func (l *link) deny(m yjs.Hocuspocus, t *talk, err error) {
 	reason := "server.internal"
+	l.door.door.Refuse(err)
 	var fault *protocol.Error
 	if errors.As(err, &fault) {
-		l.door.house.Refused(string(fault.Code))
 		reason = string(fault.Code) + ": " + fault.Message
 	}
 	if t != nil {
-		t.close()
+		t.Close()
 		delete(l.talks, string(m.Key))
 	}
 	l.send(yjs.Hocuspocus{Key: m.Key, Message: yjs.Message{Kind: yjs.PermissionDenied, Body: []byte(reason)}})
 }
 
-func (l *link) send(m yjs.Hocuspocus) { l.out.Send(frame(m.Key, m.Kind, m.Body)) }
+func (l *link) send(m yjs.Hocuspocus) { l.out.Reply(frame(m.Key, m.Kind, m.Body)) }
 
-func (l *link) close() {
+// Begun implements visit.Caller.
+func (l *link) Begun() bool { return l.stay != nil }
+
+// Close implements visit.Caller.
+func (l *link) Close() {
 	for _, t := range l.talks {
-		t.close()
+		t.Close()
 	}
 	if l.stay != nil {
 		l.stay.Leave()

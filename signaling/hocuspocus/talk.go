@@ -9,149 +9,89 @@ import (
 	"github.com/turnout-rtc/turnout/signaling/ws"
 )
 
-// talk is one document of a connection. hear and close are called by the connection's reader, tell by the hub.
+// talk is one document of a connection, and its accent.
 type talk struct {
+	*visit.Talk
+
 	// Set at construction, never changed.
-	link     *link
+	out      *visit.Out
 	key      []byte
-	form     string
 	identity string
 	writable bool
-	over     <-chan struct{} // the room
-	opened   chan struct{}   // closed when the document is open, or will never be
-	open     func(vector []byte)
+	open     func(vector []byte, tell func(datachannel.DocEvent) datachannel.Reception) *datachannel.DocReader
 
-	healer visit.Healer
-
-	// Owned by the reader until opened is closed; never changed from then on.
-	doc *datachannel.DocReader // nil: not asked for yet
-
-	// Owned by the reader.
-	number uint64 // of the last change
-
-	// Owned by the hub's goroutine.
-	answered bool // opened is closed
-	ledger   ledger
-	strikes  visit.Strikes
+	number uint64 // of the last change. Owned by the reader
+	ledger ledger // Owned by the hub's goroutine
 }
 
+var _ visit.Accent = (*talk)(nil)
+
 func newTalk(l *link, m yjs.Hocuspocus, identity string, writable bool) *talk {
-	key := bytes.Clone(m.Key)
-	return &talk{
-		link: l, key: key, form: "hocuspocus " + string(key), identity: identity, writable: writable,
-		over: l.stay.Over, opened: make(chan struct{}),
-	}
+	t := &talk{out: l.out, key: bytes.Clone(m.Key), identity: identity, writable: writable}
+	t.Talk = visit.NewTalk(l.out, t, "hocuspocus "+string(m.Key), l.stay.Over)
+	return t
 }
 
 // hear takes one message. It blocks while the document is being opened, or much of what was said waits for the hub.
 func (t *talk) hear(m yjs.Message) {
-	if t.doc == nil {
-		if m.Kind == yjs.SyncStep1 { // others will be said again in answer to our state vector, or when they are renewed
-			t.open(m.Body)
-			select {
-			case <-t.opened:
-			case <-t.over:
-			}
-		}
-		return
-	}
-	switch m.Kind {
-	case yjs.SyncStep1:
-		t.doc.Sync(m.Body)
-	case yjs.SyncStep2:
+	switch {
+	case t.Asked():
 		t.number++
-		t.doc.Update(t.number<<1|answers, m.Body)
-	case yjs.SyncUpdate:
-		t.number++
-		t.doc.Update(t.number<<1, m.Body)
-	case yjs.AwarenessUpdate:
-		t.doc.Awareness(m.Body)
-	case yjs.QueryAwareness:
-		t.doc.QueryAwareness()
-	default: // stateless messages are for servers that are programmed for them; the rest only servers say
+		t.Hear(m, uint64(numbered(t.number, m.Kind == yjs.SyncStep2)))
+	case m.Kind == yjs.SyncStep1: // others will be said again in answer to our state vector, or when they are renewed
+		t.Open(func(tell func(datachannel.DocEvent) datachannel.Reception) *datachannel.DocReader {
+			return t.open(m.Body, tell)
+		})
 	}
 }
 
-func (t *talk) close() {
-	t.healer.Close()
-	if t.doc != nil {
-		t.doc.Close()
+// Frame implements visit.Accent.
+func (t *talk) Frame(kind yjs.Kind, body []byte) ws.Frame { return frame(t.key, kind, body) }
+
+// Asks implements visit.Accent.
+func (t *talk) Asks(first bool) { t.ledger.vector(first) }
+
+// Stored implements visit.Accent.
+func (t *talk) Stored(number uint64) {
+	for range t.ledger.worth(change(number)) {
+		t.out.Put(frame(t.key, yjs.SyncStatus, []byte{1}))
 	}
 }
 
-// tell says to the client what the hub tells. It is called by the hub, one event at a time.
-func (t *talk) tell(e datachannel.DocEvent) {
-	switch e := e.(type) {
-	case datachannel.DocState:
-		t.say(yjs.SyncStep2, e.Update)
-		t.ledger.vector(true)
-		t.say(yjs.SyncStep1, e.StateVector)
-		t.answer()
-	case datachannel.DocChange:
-		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.SyncUpdate, e.Update) }))
-	case datachannel.DocAwareness:
-		t.link.out.Put(e.Shared.Form(t.form, func() []byte { return frame(t.key, yjs.AwarenessUpdate, e.Update) }))
-	case datachannel.DocPause:
-		t.link.out.Flush()
-	case datachannel.DocVector:
-		t.ledger.vector(false)
-		t.say(yjs.SyncStep1, e.StateVector)
-	case datachannel.DocAck:
-		t.strikes.Clear()
-		for range t.ledger.worth(change(e.ID)) {
-			t.link.out.Put(frame(t.key, yjs.SyncStatus, []byte{1}))
-		}
-	case datachannel.DocRefused:
-		t.refused(e)
-	case datachannel.DocClosed:
-		t.end(e.Code, e.Message)
-	}
-}
-
-func (t *talk) answer() {
-	if !t.answered {
-		t.answered = true
-		close(t.opened)
-	}
-}
-
-// end says that the document is closed; others on the connection go on. What is refused before it is open is a refusal of
-// permission, the only one that stock clients report.
-func (t *talk) end(code datachannel.Code, why string) {
-	kind := yjs.PermissionDenied
-	if t.answered {
-		kind = yjs.Close
-	}
-	t.say(kind, []byte(string(code)+": "+why))
-	t.answer()
-}
-
-func (t *talk) refused(e datachannel.DocRefused) {
-	if t.strikes.Count(e.Code) {
-		t.link.out.End(visit.Flood())
-		return
-	}
+// Refused implements visit.Accent.
+func (t *talk) Refused(e datachannel.DocRefused) {
 	if e.ID == 0 { // not a change: a state vector or awareness
 		if e.Code == datachannel.CodeDocMalformed {
-			t.end(e.Code, e.Message)
-			t.doc.Close()
+			t.end(e.Code, e.Message, true)
+			t.Close()
 		}
 		return
 	}
-	t.say(yjs.SyncStatus, []byte{0})
+	t.Say(yjs.SyncStatus, []byte{0})
 	switch {
 	case e.Retryable:
 		t.ledger.again(change(e.ID))
-		t.healer.Later(t.doc)
+		t.Heal()
 	case e.Code == datachannel.CodeDocReadOnly, e.Code == datachannel.CodeDocNotOpen:
 		t.ledger.worth(change(e.ID)) // it stays unsynced in the client, as it is
 	default:
-		t.end(e.Code, e.Message)
-		t.doc.Close()
+		t.end(e.Code, e.Message, true)
+		t.Close()
 	}
 }
 
-func (t *talk) say(kind yjs.Kind, body []byte) { t.link.out.Send(frame(t.key, kind, body)) }
+// Closed implements visit.Accent.
+func (t *talk) Closed(e datachannel.DocClosed, opened bool) { t.end(e.Code, e.Message, opened) }
+
+// end says that the document is closed; others on the connection go on. What is refused before it is open is a refusal of
+// permission, the only one that stock clients report.
+func (t *talk) end(code datachannel.Code, why string, opened bool) {
+	kind := yjs.PermissionDenied
+	if opened {
+		kind = yjs.Close
+	}
+	t.Say(kind, []byte(string(code)+": "+why))
+}
 
 // frame is a message on the wire.
 func frame(key []byte, kind yjs.Kind, body []byte) ws.Frame {

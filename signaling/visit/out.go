@@ -10,98 +10,126 @@ import (
 )
 
 // Out is what is sent to one connection. Its methods return at once.
+//
+// For a connection that takes less than it is sent, the queue is bounded: when it is over its limit, what of it the hub can make up for is
+// dropped, and the hub says what the connection lacks when the rest has left. If that takes too long, the connection is closed.
 type Out struct {
-	Conn  *ws.Conn
-	Bytes int // that may wait
+	// Set at construction, never changed.
+	conn    *ws.Conn
+	limit   int           // bytes that may wait
+	catchUp time.Duration // that what was on its way may take to leave
+	keep    func(ws.Frame) bool
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	drained func()      // says so to the hub
+	late    *time.Timer // not nil: the hub is to be told when the queue has drained
+	closed  bool
+
+	// Owned by the hub's goroutine.
+	dropped bool // something, since it was last asked
 }
 
-// Send queues a frame. Who is slower than that is closed: a client that connects again is brought up to date by its state vector,
-// so that nothing is skipped in silence.
-func (o Out) Send(f ws.Frame) { o.limit(o.Conn.Send(f)) }
+// drainedAt is when a queue has drained: with little left, so that a whole document fits in, and before it is empty, so that the
+// connection does not fall idle.
+const drainedAt = 16 << 10
 
-// Put queues a frame for the next Flush. Else it is as Send.
-func (o Out) Put(f ws.Frame) { o.limit(o.Conn.Put(f)) }
+func newOut(c *ws.Conn, limit int, catchUp time.Duration, keep func(ws.Frame) bool) *Out {
+	o := &Out{conn: c, limit: limit, catchUp: catchUp, keep: keep}
+	c.OnDrain(drainedAt, o.onDrain)
+	return o
+}
 
-// Flush has what was put written.
-func (o Out) Flush() { o.Conn.Flush() }
+// Drained sets what tells the hub that a queue has drained. To be called before the first document is opened.
+func (o *Out) Drained(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drained = f
+}
 
-func (o Out) limit(waiting int) {
-	if waiting > o.Bytes {
-		o.Conn.Forget()
-		o.End(Ending{protocol.CloseSlowReader, "messages were not taken as fast as they came"})
+// Reply queues a small frame from the connection's reader.
+func (o *Out) Reply(f ws.Frame) {
+	if o.conn.Send(f) > 2*o.limit {
+		o.slow()
 	}
 }
 
-// End closes the connection.
-func (o Out) End(e Ending) { o.Conn.Finish(e.Code, e.Text) }
+// Send queues a frame. Like Put, it is called by the hub.
+func (o *Out) Send(f ws.Frame) datachannel.Reception { return o.queued(o.conn.Send(f), len(f)) }
 
-// Silent closes a connection from which nothing was heard in time. begun says whether it had said what it is here for.
-func (o Out) Silent(begun bool) {
+// Put queues a frame for the next Flush.
+func (o *Out) Put(f ws.Frame) datachannel.Reception { return o.queued(o.conn.Put(f), len(f)) }
+
+// Flush has what was put written.
+func (o *Out) Flush() { o.conn.Flush() }
+
+func (o *Out) queued(waiting, size int) datachannel.Reception {
+	switch {
+	case waiting > 2*o.limit: // of what is kept
+		o.slow()
+	case waiting > o.limit:
+		o.conn.Forget(o.keep)
+		o.dropped = true
+		o.Await()
+		return datachannel.Full
+	case waiting <= size:
+		return datachannel.Taken
+	}
+	return datachannel.Waits
+}
+
+// Await has the hub told when the queue has drained, if that is soon enough.
+func (o *Out) Await() {
+	o.mu.Lock()
+	if o.late == nil && !o.closed {
+		o.late = time.AfterFunc(o.catchUp, o.slow)
+	}
+	o.mu.Unlock()
+	if o.conn.Buffered() <= drainedAt {
+		o.onDrain()
+	}
+}
+
+func (o *Out) onDrain() {
+	o.mu.Lock()
+	waited := o.late != nil && !o.closed
+	if waited {
+		o.late.Stop()
+		o.late = nil
+	}
+	drained := o.drained
+	o.mu.Unlock()
+	if waited && drained != nil {
+		drained()
+	}
+}
+
+func (o *Out) slow() {
+	o.conn.Forget(func(ws.Frame) bool { return false })
+	o.End(Ending{protocol.CloseSlowReader, "messages were not taken as fast as they came"})
+}
+
+// End closes the connection.
+func (o *Out) End(e Ending) { o.conn.Finish(e.Code, e.Text) }
+
+// Begun says that the connection has said what it is here for.
+func (o *Out) Begun() { o.conn.Expect(time.Time{}) }
+
+// silent closes a connection from which nothing was heard in time. begun says whether it had said what it is here for.
+func (o *Out) silent(begun bool) {
 	e := Ending{protocol.CloseSilent, "nothing was heard from you"}
 	if !begun {
 		e = Ending{protocol.CloseProtocol, "you did not say in time which document you want"}
 	}
 	o.End(e)
-	o.Conn.Interrupt() // nothing will be heard
+	o.conn.Interrupt() // nothing will be heard
 }
 
-// healAfter is how long after a refusal a client is asked for what the server lacks.
-const healAfter = time.Second
-
-// Healer asks for what was refused for a while: a stock client sends an update once, and only a state vector of the server's makes
-// it send what is missing again. The zero value is ready.
-type Healer struct {
-	mu     sync.Mutex
-	timer  *time.Timer // Guarded by mu. Nil: nothing is to be healed
-	closed bool        // Guarded by mu.
-}
-
-// Later asks r, in a while, unless that is under way.
-func (h *Healer) Later(r *datachannel.DocReader) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.timer == nil && !h.closed {
-		h.timer = time.AfterFunc(healAfter, func() {
-			h.mu.Lock()
-			h.timer = nil
-			closed := h.closed
-			h.mu.Unlock()
-			if !closed {
-				r.Ask()
-			}
-		})
+func (o *Out) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.late != nil {
+		o.late.Stop()
 	}
-}
-
-// Close ends it.
-func (h *Healer) Close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.closed = true
-	if h.timer != nil {
-		h.timer.Stop()
-	}
-}
-
-// MaxRefusals is how many messages above the rate in a row are a flood.
-const MaxRefusals = 100
-
-// Strikes counts what was refused by the rate in a row.
-type Strikes int
-
-// Count says whether it is a flood.
-func (s *Strikes) Count(code datachannel.Code) (flood bool) {
-	if code != datachannel.CodeRateLimited {
-		return false
-	}
-	*s++
-	return *s >= MaxRefusals
-}
-
-// Clear says that something was taken.
-func (s *Strikes) Clear() { *s = 0 }
-
-// Flood is the ending for who goes on.
-func Flood() Ending {
-	return Ending{protocol.CloseFlood, "too many messages, although they were refused"}
 }

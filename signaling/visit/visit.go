@@ -1,7 +1,8 @@
 // Package visit is what the doors for clients of documents have in common: packages yws and hocuspocus.
 //
-// Its nouns: a Stay is the time of one connection in a room, which it keeps and in which it is nobody; a House lets connections in;
-// an Out is what is sent to one; an Ending is why it is closed, with a code that y-websocket's clients understand
+// Its nouns: a Stay is the time of one connection in a room, which it keeps and in which it is nobody; a House lets connections in; a
+// Door reads what they say, as a Caller understands it; a Talk is what one says and hears about one document, with the Accent of its
+// wire; an Out is what is sent to one; an Ending is why it is closed, with a code that y-websocket's clients understand
 // (docs/reference/documents.md).
 package visit
 

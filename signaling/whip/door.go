@@ -6,9 +6,11 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/turnout-rtc/turnout/signaling/auth"
+	"github.com/turnout-rtc/turnout/signaling/places"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 	"github.com/turnout-rtc/turnout/turn/quota"
 )
@@ -18,24 +20,21 @@ type Door struct {
 	// Set at construction, never changed.
 	cfg   Config
 	rooms Rooms
+	calls *places.Places[string, *call] // by id
 
-	running sync.WaitGroup // the calls' goroutines
+	playing atomic.Int64 // of calls
 
 	// Guarded by mu.
-	mu       sync.Mutex
-	calls    map[string]*call // by id
-	reserved int              // for POSTs under way
-	playing  int              // of calls
-	shut     bool
-	refused  map[string]uint64
-	sources  *quota.Sources
+	mu      sync.Mutex
+	refused map[string]uint64
+	sources *quota.Sources
 }
 
 // NewDoor makes a door.
 func NewDoor(cfg Config, rooms Rooms) *Door {
 	cfg = cfg.WithDefaults()
 	rate := quota.Rate{PerSecond: float64(cfg.Rate), Burst: 2 * float64(cfg.Rate)}
-	return &Door{cfg: cfg, rooms: rooms, calls: map[string]*call{}, refused: map[string]uint64{}, sources: quota.NewSources(rate)}
+	return &Door{cfg: cfg, rooms: rooms, calls: places.New[string, *call](cfg.MaxSessions), refused: map[string]uint64{}, sources: quota.NewSources(rate)}
 }
 
 // Register adds the paths.
@@ -48,17 +47,17 @@ func (d *Door) Register(mux *http.ServeMux) {
 
 // Stats are those of now, and counters since the start.
 func (d *Door) Stats() Stats {
+	playing := d.playing.Load() // who plays has a place, and may have left it by the next line
+	publishing := max(0, int64(d.calls.Len())-playing)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Stats{Publishing: int64(len(d.calls) - d.playing), Playing: int64(d.playing), Refused: maps.Clone(d.refused)}
+	return Stats{Publishing: publishing, Playing: playing, Refused: maps.Clone(d.refused)}
 }
 
 // Close lets nobody in any more and waits for the calls, which end with their rooms. It may be called twice.
 func (d *Door) Close() {
-	d.mu.Lock()
-	d.shut = true
-	d.mu.Unlock()
-	d.running.Wait()
+	d.calls.Shut()
+	<-d.calls.Emptied()
 }
 
 func (d *Door) count(code string) {
@@ -67,55 +66,22 @@ func (d *Door) count(code string) {
 	d.refused[code]++
 }
 
-// reserve keeps a place for one more, which open takes or release gives back.
-func (d *Door) reserve() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.shut || len(d.calls)+d.reserved >= d.cfg.MaxSessions {
-		return false
-	}
-	d.reserved++
-	return true
-}
-
-func (d *Door) release() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.reserved--
-}
-
-// open starts a call. It says false when the door is shut.
+// open starts a call in the place that was reserved for it. It says false when the door is shut.
 func (d *Door) open(c *call) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.shut {
+	if !d.calls.Fill(c.id, c) {
 		return false
 	}
-	d.reserved--
-	d.calls[c.id] = c
 	if c.plays {
-		d.playing++
+		d.playing.Add(1)
 	}
-	d.running.Go(func() {
+	go func() { // Close waits for it
+		defer d.calls.Leave(c.id)
 		c.run()
-		d.forget(c)
-	})
+		if c.plays {
+			d.playing.Add(-1)
+		}
+	}()
 	return true
-}
-
-func (d *Door) forget(c *call) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.calls, c.id)
-	if c.plays {
-		d.playing--
-	}
-}
-
-func (d *Door) find(id string) *call {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.calls[id]
 }
 
 // allow takes a request of an address, as far as the rate goes.

@@ -109,7 +109,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, enter enter) *refusa
 	if refused != nil {
 		return refused
 	}
-	if !d.reserve() {
+	if !d.calls.Reserve() {
 		return again(http.StatusServiceUnavailable, protocol.ServerFull, "the server has no room for more WHIP and WHEP sessions", "try again later")
 	}
 	n, refused := enter(r, t, offer)
@@ -118,7 +118,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, enter enter) *refusa
 		refused = again(http.StatusServiceUnavailable, protocol.ServerDraining, "the server is about to stop", "try again in a moment")
 	}
 	if refused != nil {
-		d.release()
+		d.calls.Release()
 		return refused
 	}
 	c := n.call

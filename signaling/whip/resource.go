@@ -23,8 +23,8 @@ func (d *Door) resource(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	c := d.find(r.PathValue("id"))
-	if c == nil {
+	c, ok := d.calls.Find(r.PathValue("id"))
+	if !ok {
 		d.refuse(w, gone())
 		return
 	}

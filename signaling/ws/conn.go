@@ -33,9 +33,10 @@ type Conn struct {
 	last     time.Time                       // when pending was last written
 	buffered int                             // bytes sent and not written
 	wire     *Wire                           // nil: none yet
-	finish   *goodbye                        // nil: not yet
-	why      string                          // how it ended
-	expect   time.Time                       // see Expect
+	drain    drain
+	finish   *goodbye  // nil: not yet
+	why      string    // how it ended
+	expect   time.Time // see Expect
 
 	// Owned by the reader.
 	binary int // size of the largest binary message; 0: none are allowed

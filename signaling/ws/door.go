@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/turnout-rtc/turnout/signaling/places"
 	"github.com/turnout-rtc/turnout/signaling/protocol"
 )
 
@@ -29,20 +30,13 @@ type Door struct {
 	owner    Owner
 	gather   *gather
 	upgrader websocket.Upgrader
-
-	serving sync.WaitGroup // one for each Conn
-
-	// Guarded by mu.
-	mu       sync.Mutex
-	conns    map[*Conn]struct{}
-	reserved int // for upgrades under way
-	shut     bool
+	conns    *places.Places[*Conn, *Conn]
 }
 
 // NewDoor makes a door. All functions of owner must be set; Serve only for ServeHTTP.
 func NewDoor(cfg Config, owner Owner) *Door {
 	return &Door{
-		cfg: cfg, owner: owner, gather: newGather(cfg.Gather), conns: map[*Conn]struct{}{},
+		cfg: cfg, owner: owner, gather: newGather(cfg.Gather), conns: places.New[*Conn, *Conn](cfg.MaxConns),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: cfg.Timeout,
 			// Most messages are small; writes borrow their buffer, so that an idle WebSocket holds only this one.
@@ -71,14 +65,14 @@ func (d *Door) Upgrade(w http.ResponseWriter, r *http.Request, serve func(*Conn)
 		d.refuse(w, http.StatusBadRequest, &protocol.Error{Code: protocol.Unsupported, Message: "none of the sub-protocols is " + d.cfg.Protocol, Hint: "update the older of client and server"})
 		return
 	}
-	if !d.reserve() {
+	if !d.conns.Reserve() {
 		w.Header().Set("Retry-After", "10")
 		d.refuse(w, http.StatusServiceUnavailable, &protocol.Error{Code: protocol.ServerFull, Message: "the server has no room for more connections", Hint: "try again later", Retryable: true})
 		return
 	}
 	socket, err := d.upgrader.Upgrade(w, r, header)
 	if err != nil {
-		d.release()
+		d.conns.Release()
 		return // Upgrade has answered
 	}
 	d.open(socket, serve)
@@ -106,64 +100,29 @@ func (d *Door) choose(offered []string) (http.Header, bool) {
 	return http.Header{"Sec-WebSocket-Protocol": {chosen}}, true
 }
 
-// reserve keeps a place for one more, which open takes or release gives back.
-func (d *Door) reserve() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.conns)+d.reserved >= d.cfg.MaxConns {
-		return false
-	}
-	d.reserved++
-	return true
-}
-
-func (d *Door) release() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.reserved--
-}
-
+// open has a socket take the place that was reserved for it.
 func (d *Door) open(socket *websocket.Conn, serve func(*Conn)) {
 	c := newConn(socket, d.cfg, d.gather)
-	d.mu.Lock()
-	d.reserved--
-	if d.shut {
-		d.mu.Unlock()
+	if !d.conns.Fill(c, c) {
+		defer d.conns.Release()
 		c.writeClose(goodbye{code: protocol.CloseGoingAway, text: "the server stops"})
 		_ = socket.Close() // it was opened for this word only
 		return
 	}
-	d.conns[c] = struct{}{}
-	d.serving.Add(1)
-	d.mu.Unlock()
 	go func() { // Close waits for it
-		defer d.serving.Done()
+		defer d.conns.Leave(c)
 		go c.write() // c.close waits for it
 		serve(c)
-		why := c.close()
-		d.mu.Lock()
-		delete(d.conns, c)
-		d.mu.Unlock()
-		d.owner.Closed(why)
+		d.owner.Closed(c.close())
 	}()
 }
 
 // Len is the number of WebSockets now.
-func (d *Door) Len() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.conns)
-}
+func (d *Door) Len() int { return d.conns.Len() }
 
 // Close says goodbye to all WebSockets and waits until they are gone, which takes closeWait at most. It may be called twice.
 func (d *Door) Close() {
-	d.mu.Lock()
-	d.shut = true
-	var all []*Conn
-	for c := range d.conns {
-		all = append(all, c)
-	}
-	d.mu.Unlock()
+	all := d.conns.Shut()
 	for _, c := range all {
 		c.Finish(protocol.CloseGoingAway, "the server stops")
 	}
@@ -173,6 +132,6 @@ func (d *Door) Close() {
 		}
 	})
 	defer late.Stop()
-	d.serving.Wait()
+	<-d.conns.Emptied()
 	d.gather.close()
 }

@@ -51,6 +51,18 @@ func appendFrame(b []byte, op byte, payload []byte) []byte {
 	return append(appendHeader(b, op, len(payload)), payload...)
 }
 
+// Payload is the message that the frame holds.
+func (f Frame) Payload() []byte {
+	switch f[1] {
+	case length16:
+		return f[4:]
+	case length64:
+		return f[maxHeader:]
+	default:
+		return f[2:]
+	}
+}
+
 // frameLen is the size of the frame that b begins with, one that appendHeader has begun.
 func frameLen(b []byte) int {
 	switch b[1] {

@@ -66,6 +66,9 @@ func (c *Conn) trySend() bool {
 	}
 }
 
+// takenBytes is about how much is taken at once to be written: what is taken can no longer be forgotten.
+const takenBytes = 256 << 10
+
 // next is what is to be written of the frames that were sent, nil if nothing is. sending.mu is held.
 func (c *Conn) next() []byte {
 	out := &c.sending.out
@@ -78,8 +81,12 @@ func (c *Conn) next() []byte {
 		return nil
 	}
 	free := out.emptied()
-	*out = outgoing{queue: c.pending}
-	c.pending = free
+	if c.pending.bytes <= takenBytes {
+		free, c.pending = c.pending, free
+	} else {
+		c.pending.cut(takenBytes, &free)
+	}
+	*out = outgoing{queue: free}
 	c.last = time.Now()
 	return out.take(writeBytes)
 }

@@ -39,6 +39,37 @@ func (q *queue) pushMessage(b []byte) int {
 	return len(q.small) - before
 }
 
+// cut moves frames of about limit bytes to the end of other.
+func (q *queue) cut(limit int, other *queue) {
+	all := outgoing{queue: *q}
+	moved := 0
+	for moved < limit {
+		f := all.take(1)
+		if f == nil {
+			break
+		}
+		moved += len(f)
+		other.push(f)
+	}
+	clear(q.shared[:all.next])
+	q.small, q.shared = q.small[all.at:], q.shared[all.next:]
+	for i := range q.shared {
+		q.shared[i].before -= all.at
+	}
+	q.bytes -= moved
+}
+
+// sift drops the frames for which keep says false.
+func (q *queue) sift(keep func(Frame) bool) {
+	all := outgoing{queue: *q}
+	*q = queue{}
+	for f := all.take(1); f != nil; f = all.take(1) {
+		if keep(f) {
+			q.push(f)
+		}
+	}
+}
+
 // outgoing is a queue that is being written.
 type outgoing struct {
 	queue

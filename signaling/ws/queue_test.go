@@ -30,11 +30,20 @@ func TestAQueueGivesWholeFramesInOrder(t *testing.T) {
 		if q.bytes != len(want) {
 			t.Fatalf("%d bytes, want %d", q.bytes, len(want))
 		}
-		o := outgoing{queue: q}
+		var o outgoing
 		var got []byte
-		for b := o.take(1000); b != nil; b = o.take(1000) {
-			if got = append(got, b...); !ends[len(got)] {
-				t.Fatal("a piece ends inside a frame")
+		for q.bytes > 0 {
+			first := o.emptied()
+			if random.IntN(2) == 0 {
+				first, q = q, first
+			} else {
+				q.cut(1+random.IntN(100_000), &first)
+			}
+			o = outgoing{queue: first}
+			for b := o.take(1000); b != nil; b = o.take(1000) {
+				if got = append(got, b...); !ends[len(got)] {
+					t.Fatal("a piece ends inside a frame")
+				}
 			}
 		}
 		if !bytes.Equal(got, want) {
@@ -42,6 +51,34 @@ func TestAQueueGivesWholeFramesInOrder(t *testing.T) {
 		}
 		if free := o.emptied(); free.bytes != 0 || cap(free.small) > keptBuffer {
 			t.Fatalf("%d bytes, %d kept", free.bytes, cap(free.small))
+		}
+	}
+}
+
+func TestAQueueKeepsWhatItIsToldToKeep(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		var q queue
+		var want []byte
+		for range random.IntN(30) {
+			b := bytes.Repeat([]byte{byte(random.IntN(2))}, []int{1, 125, 126, 4 << 10, 70_000}[random.IntN(5)])
+			if q.push(Binary(b)); b[0] == 1 {
+				want = append(want, Binary(b)...)
+			}
+		}
+		q.sift(func(f Frame) bool {
+			return f.Payload()[0] == 1 && len(f.Payload()) == bytes.Count(f.Payload(), []byte{1})
+		})
+		if q.bytes != len(want) {
+			t.Fatalf("%d bytes, want %d", q.bytes, len(want))
+		}
+		var got []byte
+		o := outgoing{queue: q}
+		for b := o.take(1000); b != nil; b = o.take(1000) {
+			got = append(got, b...)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatal("what is kept is not what was to be kept")
 		}
 	}
 }

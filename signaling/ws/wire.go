@@ -10,10 +10,13 @@ var ErrWireClosed = errors.New("ws: the wire is closed")
 type Wire struct {
 	conn *Conn // never changed
 
-	// Guarded by conn.mu.
-	closed    bool
+	closed bool // Guarded by conn.mu.
+}
+
+// drain is whom to tell when Conn.buffered falls to a threshold.
+type drain struct {
 	threshold int
-	drained   func() // nil: nobody wants to know
+	tell      func() // nil: nobody
 }
 
 // OpenWire begins a wire, in the place of the one before.
@@ -24,7 +27,7 @@ func (c *Conn) OpenWire() *Wire {
 	if c.wire != nil {
 		c.wire.closed = true
 	}
-	c.wire = w
+	c.wire, c.drain = w, drain{}
 	return w
 }
 
@@ -51,7 +54,9 @@ func (w *Wire) BufferedAmount() uint64 { return uint64(w.conn.Buffered()) }
 func (w *Wire) OnDrain(threshold uint64, f func()) {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
-	w.threshold, w.drained = int(threshold), f
+	if w.conn.wire == w {
+		w.conn.drain = drain{int(threshold), f}
+	}
 }
 
 // Close says to the other side that the wire is closed, behind what was sent. It may be called twice.

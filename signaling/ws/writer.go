@@ -100,12 +100,20 @@ func (c *Conn) Buffered() int {
 	return c.buffered
 }
 
-// Forget drops what Send has queued and the writer has not begun with.
-func (c *Conn) Forget() {
+// OnDrain calls f, from the goroutine that writes, each time Buffered falls to threshold or below it. It is not for a Conn with wires.
+func (c *Conn) OnDrain(threshold int, f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.buffered -= c.pending.bytes
-	c.pending = queue{}
+	c.drain = drain{threshold, f}
+}
+
+// Forget drops the frames that were sent and that the writer has not begun with, except those for which keep says true.
+func (c *Conn) Forget(keep func(Frame) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.pending.bytes
+	c.pending.sift(keep)
+	c.buffered -= before - c.pending.bytes
 }
 
 // Wake says that the source may have something.
@@ -232,8 +240,8 @@ func (c *Conn) left(bytes int) {
 	before := c.buffered
 	c.buffered -= bytes
 	var drained func()
-	if w := c.wire; w != nil && before > w.threshold && c.buffered <= w.threshold {
-		drained = w.drained
+	if before > c.drain.threshold && c.buffered <= c.drain.threshold {
+		drained = c.drain.tell
 	}
 	c.mu.Unlock()
 	if drained != nil {

@@ -55,6 +55,7 @@ func values() []value {
 		{"turnout_data_accepted_messages_total", "Messages of participants that were taken.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Messages) }},
 
 		{"turnout_data_documents", "Documents open now.", gauge, func(s Snapshot) float64 { return float64(s.Signaling.Data.Documents) }},
+		{"turnout_data_caught_up_total", "Times a y-websocket or Hocuspocus client that had been too slow was sent what it lacks of a document.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.CaughtUp) }},
 		{"turnout_data_stored_total", "Document updates that are on disk.", counter, func(s Snapshot) float64 { return float64(s.Signaling.Data.Stored) }},
 
 		{"turnout_store_commits_total", "Transactions of the store of documents, each with an fsync.", counter, func(s Snapshot) float64 { return float64(s.Store.Commits) }},

@@ -37,6 +37,17 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
+// serveMissing serves the file as the page of a path that is not there.
+func (f *file) serveMissing(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", f.contentType)
+	w.WriteHeader(http.StatusNotFound)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(f.body) // a browser that is gone misses nothing
+	}
+}
+
 // gzipped packs the file when it is asked for the first time.
 func (f *file) gzipped() []byte {
 	f.once.Do(func() {

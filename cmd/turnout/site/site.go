@@ -2,7 +2,8 @@
 //
 // It answers from memory: every file is read and named by its content once. Files that the build has named by their content
 // (assets/) may be kept by the browser for ever; all others are asked for again and confirmed by their ETag. The paths / and
-// /r/ROOM are the application itself; any other path that is not a file is 404, so that a mistyped path is not a page.
+// /r/ROOM are the application itself; any other path that is not a file is 404, with the application as its page for browsers: it
+// says what is wrong, and leads on.
 package site
 
 import (
@@ -53,13 +54,17 @@ func (a app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name == "" || isRoom(r.URL.EscapedPath()) {
 		name = "index.html"
 	}
-	f, ok := a.files[name]
-	if !ok {
+	if f, ok := a.files[name]; ok {
+		f.serve(w, r)
+	} else if f, ok := a.files["index.html"]; ok && isForAPerson(r) {
+		f.serveMissing(w, r)
+	} else {
 		http.NotFound(w, r)
-		return
 	}
-	f.serve(w, r)
 }
+
+// isForAPerson says whether the answer is to be a page: of images, scripts and programs nobody reads one.
+func isForAPerson(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 // isRoom says whether an escaped path is the page of a room: /r/NAME, where the name may hold an escaped slash.
 func isRoom(escaped string) bool {

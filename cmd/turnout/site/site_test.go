@@ -54,6 +54,20 @@ func TestOnlyTheStartAndRoomsAreTheApplication(t *testing.T) {
 	}
 }
 
+func TestAMistypedPathIsAPageForAPerson(t *testing.T) {
+	h := built(t)
+	for accept, want := range map[string]string{
+		"text/html,application/xhtml+xml,*/*;q=0.8": "text/html; charset=utf-8",
+		"image/avif,image/webp,*/*;q=0.8":           "text/plain; charset=utf-8",
+		"*/*":                                       "text/plain; charset=utf-8",
+	} {
+		res := get(h, "/r/a/b", "Accept", accept)
+		if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusNotFound || got != want || res.Header.Get("Etag") != "" {
+			t.Errorf("%s: %s %s, want 404 %s", accept, res.Status, got, want)
+		}
+	}
+}
+
 func TestHashedAssetsAreKeptAndPagesAreConfirmed(t *testing.T) {
 	h := built(t)
 	if got := get(h, "/assets/app-abc123.js").Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {

@@ -2,7 +2,8 @@
 //
 // A commit of bbolt costs two fsyncs and several pages for every bucket it touches. So Append writes into a journal of fixed size
 // beside the file, which costs one fsync, and what it holds comes into the file in one transaction when it is much. The file names
-// the journal's generation: the same transaction that takes the records in makes the journal empty.
+// the journal's generation: the same transaction that takes the records in makes the journal empty. A seal behind the last commit tells
+// damage from what a power cut has torn.
 //
 // The file has a bucket "docs" with one bucket a document, whose name is the room's length, the room and the document's
 // name. In it: "epoch", "snapshot", the bucket "records" by sequence number (8 bytes, big-endian), "aside" with damaged records, and

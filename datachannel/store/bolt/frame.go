@@ -103,8 +103,9 @@ type found struct {
 	lost    [][]byte // parts in which nothing can be read
 }
 
-// scan reads a generation of a journal. A batch is written when the one before is on disk: what is wrong with the last one is that the
-// power was lost while it was written, so that nobody was told that it is stored, and it is left out. What is wrong before is damage.
+// scan reads a generation of a journal. A batch is written when the one before is on disk: what is wrong with the last one, unless it is
+// sealed, is that the power was lost while it was written, so that nobody was told that it is stored, and it is left out. What is wrong
+// before, or with a sealed one, is damage.
 func scan(b []byte, generation uint64) found {
 	var s scanner
 	for o := 0; o < len(b); {
@@ -112,6 +113,7 @@ func scan(b []byte, generation uint64) found {
 		if ok && p.generation == generation {
 			s.frame(p, e)
 			o += e.frameSize()
+			s.end = o
 			continue
 		}
 		next := nextFrame(b, o+alignment, generation)
@@ -122,7 +124,11 @@ func scan(b []byte, generation uint64) found {
 		s.gap(p, bytes.Clone(b[o:next]))
 		o = next
 	}
-	if len(s.batch.lost) == 0 && !s.torn && len(s.batch.entries) == int(s.at.count) {
+	end, sealed := findSeal(b, s.end, generation)
+	if sealed && s.end < end {
+		s.batch.lost = append(s.batch.lost, bytes.Clone(b[s.end:end]))
+	}
+	if sealed || len(s.batch.lost) == 0 && !s.torn && len(s.batch.entries) == int(s.at.count) {
 		s.close()
 	}
 	return s.found
@@ -135,6 +141,7 @@ type scanner struct {
 	torn  bool  // a record of batch is damaged
 	begun bool
 	at    place // of the newest frame
+	end   int   // where that ends
 }
 
 func (s *scanner) frame(p place, e entry) {

@@ -112,8 +112,17 @@ func (j *journal) append(batch []entry) bool {
 		return false
 	}
 	j.at += size
+	j.seal()
 	j.batch++
 	return true
+}
+
+// seal says of the batch that was written that it is on disk. Nothing depends on its being written, so an error is none.
+func (j *journal) seal() {
+	if j.at+sealBytes <= journalBytes {
+		j.buffer = appendSeal(j.buffer[:0], j.generation, j.batch)
+		_, _ = j.file.WriteAt(j.buffer, int64(j.at))
+	}
 }
 
 func (j *journal) close() error {

@@ -4,6 +4,7 @@ import { RoomPage } from './RoomPage.js';
 import { roomIn, usePath } from './route.js';
 
 export function App(): ReactElement {
-  const room = roomIn(usePath());
-  return room === undefined ? <Lobby /> : <RoomPage key={room} room={room} />;
+  const path = usePath();
+  const room = roomIn(path);
+  return room === undefined ? <Lobby lost={path !== '/'} /> : <RoomPage key={room} room={room} />;
 }

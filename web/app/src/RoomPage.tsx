@@ -1,9 +1,10 @@
 import { type DisconnectReason, Room, TurnoutError } from '@turnout/client';
-import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactElement, useEffect, useRef, useState } from 'react';
 import { Call } from './call/Call.js';
 import { Left } from './left/Left.js';
 import { Prejoin } from './prejoin/Prejoin.js';
 import { Preview } from './prejoin/preview.js';
+import { useHash } from './route.js';
 import { remember, rememberRoom } from './storage.js';
 import { fetchToken, invitation } from './token.js';
 
@@ -15,14 +16,15 @@ declare global {
 }
 
 type Stage =
-  | { at: 'prejoin'; joining: boolean; error?: TurnoutError }
+  // The error is of a join with that invitation.
+  | { at: 'prejoin'; joining: boolean; error?: TurnoutError; invited?: string | undefined }
   | { at: 'call'; room: Room }
   | { at: 'left'; reason: DisconnectReason; error: TurnoutError | undefined };
 
 /** Before, during and after a call in one room. */
 export function RoomPage({ room: name }: { room: string }): ReactElement {
   const [stage, setStage] = useState<Stage>({ at: 'prejoin', joining: false });
-  const invited = useMemo(() => invitation(window.location.hash), []);
+  const invited = invitation(useHash());
   const [preview] = useState(() => new Preview());
   useEffect(() => {
     if (stage.at === 'prejoin') preview.start();
@@ -51,7 +53,7 @@ export function RoomPage({ room: name }: { room: string }): ReactElement {
     try {
       await room.connect(stop.signal);
     } catch (error) {
-      return setStage({ at: 'prejoin', joining: false, error: asError(error) });
+      return setStage({ at: 'prejoin', joining: false, error: asError(error), invited });
     }
     rememberRoom(name);
     window.turnout = { room };
@@ -71,7 +73,7 @@ export function RoomPage({ room: name }: { room: string }): ReactElement {
           invitation={invited}
           preview={preview}
           joining={stage.joining}
-          error={stage.error}
+          error={stage.invited === invited ? stage.error : undefined}
           onJoin={(displayName) => void join(displayName)}
         />
       );

@@ -39,16 +39,21 @@ export function go(path: string): void {
   moved.dispatchEvent(new Event('move'));
 }
 
+function subscribe(f: () => void): () => void {
+  const stop = new AbortController();
+  window.addEventListener('popstate', f, stop);
+  window.addEventListener('hashchange', f, stop);
+  moved.addEventListener('move', f, stop);
+  return () => stop.abort();
+}
+
 export function usePath(): string {
-  return useSyncExternalStore(
-    (f) => {
-      const stop = new AbortController();
-      window.addEventListener('popstate', f, stop);
-      moved.addEventListener('move', f, stop);
-      return () => stop.abort();
-    },
-    () => window.location.pathname,
-  );
+  return useSyncExternalStore(subscribe, () => window.location.pathname);
+}
+
+/** The fragment. It changes without a new page when somebody opens another invitation to the same room in this window. */
+export function useHash(): string {
+  return useSyncExternalStore(subscribe, () => window.location.hash);
 }
 
 const first = [

@@ -19,8 +19,15 @@ export function nameIn(token: string): string | undefined {
   }
 }
 
+// Bytes of UTF-8, the server's limit (protocol.MaxRoom).
+const longestRoom = 128;
+
 /** Asks the server for a token, which a development server gives to everyone. */
 export async function fetchToken(room: string, name: string): Promise<string> {
+  // What comes by an address was typed into no field that could say so.
+  if (new TextEncoder().encode(room).length > longestRoom) {
+    throw new TurnoutError('protocol.malformed', 'the name of this room is too long', { hint: 'go to the start and choose a shorter one' });
+  }
   const query = new URLSearchParams({ room, identity: identity(), name });
   let response: Response;
   try {

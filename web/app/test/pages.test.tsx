@@ -94,6 +94,16 @@ describe('the lobby', () => {
     await until(() => find('name-input'));
   });
 
+  test('says so to whom a wrong address has led there', async () => {
+    for (const path of ['/r/', '/r/a/b', '/r/%ff', '/nowhere']) {
+      await app(path);
+      expect(find('note').textContent).toContain('leads nowhere');
+    }
+    await accessible();
+    await app('/');
+    expect(box.querySelector('[data-testid="note"]')).toBeNull();
+  });
+
   test('remembers the last room', async () => {
     localStorage.setItem('turnout.rooms', '["standup"]');
     await app('/');
@@ -116,6 +126,33 @@ describe('before a call', () => {
     await app('/r/standup');
     await until(() => expect(find('note').textContent).toContain('not allowed'));
     expect(find('note').textContent).toContain('address bar');
+  });
+
+  test('another invitation to the same room, opened in the same window, is the one that counts', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('404 page not found', { status: 404 })));
+    await app('/r/standup');
+    await type('name-input', 'Ada');
+    await press('join');
+    await until(() => find('error'));
+    await act(async () => {
+      window.location.hash = '#token=a.b.c';
+      window.dispatchEvent(new Event('hashchange'));
+      await Promise.resolve();
+    });
+    expect(box.querySelector('[data-testid="error"]')).toBeNull();
+  });
+
+  test('a room whose name is too long is said to be so, in plain words', async () => {
+    await app(`/r/${'é'.repeat(65)}`);
+    await type('name-input', 'Ada');
+    await press('join');
+    await until(() => expect(find('error').textContent).toContain('The name of this room is too long'));
+  });
+
+  test('who has given a name before only has to press Enter', async () => {
+    localStorage.setItem('turnout.name', 'Ada');
+    await app('/r/standup');
+    expect(document.activeElement).toBe(find('join'));
   });
 
   test('a server that gives no tokens asks for an invitation', async () => {

@@ -6,6 +6,7 @@ export type { RoomState, Link } from './state.js';
 export type { DisconnectReason } from './closing.js';
 export type { RoomSnapshot, ParticipantView, PublicationView } from './view.js';
 export type { LocalParticipant, LocalPublication, PublishOptions } from './local.js';
+export { videoCodecs, type VideoCodec } from './codecs.js';
 export type { RemoteParticipant, RemotePublication } from './participant.js';
 export { LocalTrack, RemoteTrack } from './tracks.js';
 export { createTracks, createScreenTracks, listDevices, type TracksOptions } from './devices.js';

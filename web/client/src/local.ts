@@ -1,4 +1,5 @@
 // Oneself: what is published, under which name.
+import type { VideoCodec } from './codecs.js';
 import { createScreenTracks, createTracks, usualAudio, usualVideo } from './devices.js';
 import { TurnoutError } from './errors.js';
 import type { Outgoing } from './transport.js';
@@ -24,6 +25,11 @@ export interface PublishOptions {
   muted?: boolean;
   /** Bits a second. */
   maxBitrate?: number;
+  /**
+   * What video is sent with where this browser can; elsewhere with what it prefers itself. Default: the room's option of that name.
+   * Only those whose browsers can play it see it.
+   */
+  videoCodec?: VideoCodec | undefined;
 }
 
 // Enough for the sizes that devices.ts asks for.
@@ -35,6 +41,7 @@ export class LocalPublication implements Outgoing {
   readonly source: Source;
   readonly kind: 'audio' | 'video';
   readonly maxBitrate: number | undefined;
+  readonly videoCodec: VideoCodec | undefined;
   readonly track: LocalTrack;
   media: MediaStreamTrack | null;
   muted: boolean;
@@ -46,6 +53,7 @@ export class LocalPublication implements Outgoing {
     this.kind = track.kind;
     this.source = options.source ?? track.source;
     this.maxBitrate = options.maxBitrate ?? bitrates[this.source];
+    this.videoCodec = options.videoCodec;
     this.media = track.media;
     this.muted = options.muted ?? false;
     this.#publisher = publisher;
@@ -101,12 +109,14 @@ export class LocalParticipant {
   /** @internal Owned by the room. */
   speaking = false;
   readonly #publisher: Publisher;
+  readonly #videoCodec: VideoCodec | undefined;
   readonly #publications = new Map<string, LocalPublication>();
   /** The last wish for each source: a second click waits for the first. */
   readonly #busy = new Map<string, Promise<unknown>>();
 
-  constructor(publisher: Publisher, permissions: Permissions) {
+  constructor(publisher: Publisher, permissions: Permissions, videoCodec?: VideoCodec) {
     this.#publisher = publisher;
+    this.#videoCodec = videoCodec;
     this.permissionsNow = permissions;
   }
 
@@ -164,7 +174,7 @@ export class LocalParticipant {
   /** Settles when the server has taken it; it is in publications at once. */
   async publish(given: MediaStreamTrack | LocalTrack, options: PublishOptions = {}): Promise<LocalPublication> {
     const track = given instanceof LocalTrack ? given : new LocalTrack(given, options.source);
-    const publication = new LocalPublication(track, this.#publisher, options);
+    const publication = new LocalPublication(track, this.#publisher, { ...options, videoCodec: options.videoCodec ?? this.#videoCodec });
     this.#publications.set(publication.id, publication);
     track.onEnded(() => this.#ended(publication));
     this.#publisher.changed();

@@ -1,4 +1,5 @@
 import type { Backoff } from './backoff.js';
+import type { VideoCodec } from './codecs.js';
 import type { Log, Token } from './signal.js';
 
 export interface RoomOptions {
@@ -13,6 +14,8 @@ export interface RoomOptions {
    * goes over the WebSocket. Default true.
    */
   media?: boolean;
+  /** What all video is sent with, unless publish says otherwise; where this browser cannot, with what it prefers itself. */
+  videoCodec?: VideoCodec;
   reconnect?: Partial<Backoff>;
   rtc?: RTCConfiguration;
   /** Media by TURN only: others do not learn this computer's address. */

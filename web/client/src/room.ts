@@ -100,6 +100,7 @@ export class Room {
         deviceLost: (error, publication) => this.#events.emit('deviceError', error, publication.kind),
       },
       initial.permissions,
+      options.videoCodec,
     );
     this.#roster = new Roster({
       events: this.#events,

@@ -1,4 +1,5 @@
 // One RTCPeerConnection: its slots, what it sends, its data channels. What to offer when is decided in media.ts.
+import { prefer, type VideoCodec } from './codecs.js';
 import type { Candidate, OfferedPublication, SlotOfAnswer, Source } from './protocol.js';
 
 /** A track on its way out. */
@@ -8,9 +9,17 @@ export interface Outgoing {
   readonly source: Source;
   readonly kind: 'audio' | 'video';
   readonly maxBitrate: number | undefined;
+  readonly videoCodec: VideoCodec | undefined;
   // Owned by the publication.
   media: MediaStreamTrack | null;
   muted: boolean;
+}
+
+/** An m-line that sends. */
+interface Line {
+  readonly kind: 'audio' | 'video';
+  readonly codec: VideoCodec | undefined;
+  readonly transceiver: RTCRtpTransceiver;
 }
 
 export interface TransportEvents {
@@ -26,9 +35,9 @@ export class Transport {
   readonly #slots: { audio: RTCRtpTransceiver[]; video: RTCRtpTransceiver[] } = { audio: [], video: [] };
   /** By the names the server gave. */
   #named = new Map<string, RTCRtpTransceiver>();
-  readonly #sending = new Map<string, RTCRtpTransceiver>();
-  /** Transceivers that sent once and may send again. */
-  readonly #free: { kind: string; transceiver: RTCRtpTransceiver }[] = [];
+  readonly #sending = new Map<string, Line>();
+  /** Those that sent once and may send again. */
+  readonly #free: Line[] = [];
   /** The candidates of this ICE generation, to say again after a resume. */
   #candidates: Candidate[] = [];
 
@@ -66,30 +75,30 @@ export class Transport {
   /** Makes what is sent equal to what is wanted. Gives the ids that are new. */
   async send(wanted: Iterable<Outgoing>): Promise<string[]> {
     const list = [...wanted];
-    for (const [id, transceiver] of this.#sending) if (!list.some((o) => o.id === id)) await this.#release(id, transceiver);
+    for (const [id, line] of this.#sending) if (!list.some((o) => o.id === id)) await this.#release(id, line);
     const added = list.filter((o) => !this.#sending.has(o.id));
-    for (const outgoing of added) this.#sending.set(outgoing.id, await this.#sender(outgoing));
+    for (const outgoing of added) this.#sending.set(outgoing.id, await this.#line(outgoing));
     return added.map((o) => o.id);
   }
 
   /** Takes back what send added: the server refused it. */
   async withdraw(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
-      const transceiver = this.#sending.get(id);
-      if (transceiver) await this.#release(id, transceiver);
+      const line = this.#sending.get(id);
+      if (line) await this.#release(id, line);
     }
   }
 
   /** The m-line stays as it is and sends nothing. Were it made inactive, it would come back with an SSRC that pion reads no more. */
-  async #release(id: string, transceiver: RTCRtpTransceiver): Promise<void> {
+  async #release(id: string, line: Line): Promise<void> {
     this.#sending.delete(id);
-    await transceiver.sender.replaceTrack(null);
-    this.#free.push({ kind: transceiver.receiver.track.kind, transceiver });
+    await line.transceiver.sender.replaceTrack(null);
+    this.#free.push(line);
   }
 
   /** Shows another track in place of the one that is sent, without an offer. */
   async replaceTrack(id: string, media: MediaStreamTrack | null): Promise<void> {
-    await this.#sending.get(id)?.sender.replaceTrack(media);
+    await this.sender(id)?.replaceTrack(media);
   }
 
   async offer(iceRestart: boolean): Promise<string> {
@@ -107,7 +116,7 @@ export class Transport {
   offered(wanted: Iterable<Outgoing>): OfferedPublication[] {
     const out: OfferedPublication[] = [];
     for (const { id, source, muted } of wanted) {
-      const mid = this.#sending.get(id)?.mid;
+      const mid = this.#sending.get(id)?.transceiver.mid;
       if (mid) out.push({ mid, id, source, ...(muted && { muted }) });
     }
     return out;
@@ -132,7 +141,7 @@ export class Transport {
   }
 
   sender(id: string): RTCRtpSender | undefined {
-    return this.#sending.get(id)?.sender;
+    return this.#sending.get(id)?.transceiver.sender;
   }
 
   close(): void {
@@ -141,20 +150,21 @@ export class Transport {
     this.#close('gone');
   }
 
-  async #sender(outgoing: Outgoing): Promise<RTCRtpTransceiver> {
-    const at = this.#free.findIndex((f) => f.kind === outgoing.kind);
+  async #line({ kind, media, maxBitrate, videoCodec }: Outgoing): Promise<Line> {
+    const codec = kind === 'video' ? videoCodec : undefined;
+    const at = this.#free.findIndex((f) => f.kind === kind && f.codec === codec);
     const free = at < 0 ? undefined : this.#free.splice(at, 1)[0];
-    if (!free) {
-      const transceiver = this.pc.addTransceiver(outgoing.media ?? outgoing.kind, {
-        direction: 'sendonly',
-        sendEncodings: [outgoing.maxBitrate === undefined ? {} : { maxBitrate: outgoing.maxBitrate }],
-      });
-      return transceiver;
+    if (free) {
+      await free.transceiver.sender.replaceTrack(media);
+      await limit(free.transceiver.sender, maxBitrate);
+      return free;
     }
-    const { transceiver } = free;
-    await transceiver.sender.replaceTrack(outgoing.media);
-    await limit(transceiver.sender, outgoing.maxBitrate);
-    return transceiver;
+    const transceiver = this.pc.addTransceiver(media ?? kind, {
+      direction: 'sendonly',
+      sendEncodings: [maxBitrate === undefined ? {} : { maxBitrate }],
+    });
+    if (codec) prefer(transceiver, codec);
+    return { kind, codec, transceiver };
   }
 
   #endOfCandidates(): Candidate | undefined {

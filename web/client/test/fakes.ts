@@ -101,6 +101,10 @@ export class FakeTransceiver {
   stop(): void {
     this.stopped = true;
   }
+  preferred: string[] | undefined;
+  setCodecPreferences(codecs: { mimeType: string }[]): void {
+    this.preferred = codecs.map((c) => c.mimeType);
+  }
 }
 
 /** An RTCPeerConnection that keeps the rules of offers, and knows no network. */

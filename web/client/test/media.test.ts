@@ -91,6 +91,7 @@ function track(id: string, kind: 'audio' | 'video' = 'video'): Outgoing {
     kind,
     source: kind === 'video' ? 'camera' : 'microphone',
     maxBitrate: 1000,
+    videoCodec: undefined,
     media: { kind } as MediaStreamTrack,
     muted: false,
   };
@@ -190,6 +191,61 @@ describe('a publication', () => {
     expect(w.peer.transceivers).toHaveLength(before);
     expect(w.peer.transceivers.at(-1)).toMatchObject({ direction: 'sendonly', sender: { track: { kind: 'video' } } });
     expect(w.offer.publications).toMatchObject([{ id: 'TR_b' }]);
+  });
+
+  describe('with a wish for its codec', () => {
+    const h264 = [{ mimeType: 'video/H264' }];
+    const usual = [{ mimeType: 'video/VP8' }, { mimeType: 'video/rtx' }, { mimeType: 'video/VP9' }];
+    beforeEach(() => {
+      vi.stubGlobal('RTCRtpSender', { getCapabilities: () => ({ codecs: usual }) });
+      vi.stubGlobal('RTCRtpReceiver', { getCapabilities: () => ({ codecs: [...usual, ...h264] }) });
+    });
+    afterEach(() => void vi.unstubAllGlobals());
+
+    const publish = async (w: World, ...all: Outgoing[]): Promise<(string[] | undefined)[]> => {
+      for (const outgoing of all) {
+        void w.media.publish(outgoing);
+        await settle();
+        await w.answer();
+      }
+      return w.peer.transceivers.slice(-all.length).map((t) => t.preferred);
+    };
+
+    test('puts it before the others', async () => {
+      expect(await publish(await connected(), { ...track('TR_a'), videoCodec: 'vp9' })).toEqual([
+        ['video/VP9', 'video/VP8', 'video/rtx', 'video/H264'],
+      ]);
+    });
+
+    test('goes without it where the browser cannot send it, can choose none, and for sound', async () => {
+      const w = await connected();
+      const wishes: Outgoing[] = [
+        { ...track('TR_a'), videoCodec: 'h264' }, // which this one only plays
+        { ...track('TR_b'), videoCodec: 'av1' },
+        { ...track('TR_c', 'audio'), videoCodec: 'vp9' },
+      ];
+      expect(await publish(w, ...wishes)).toEqual([undefined, undefined, undefined]);
+      const add = w.peer.addTransceiver.bind(w.peer);
+      w.peer.addTransceiver = (...args) => Object.assign(add(...args), { setCodecPreferences: undefined });
+      await publish(w, { ...track('TR_d'), videoCodec: 'vp9' });
+      expect(w.offer.publications).toHaveLength(4);
+    });
+
+    test('takes no m-line that was for another', async () => {
+      const w = await connected();
+      await publish(w, track('TR_a'), { ...track('TR_b'), videoCodec: 'vp9' });
+      const lines = w.peer.transceivers.slice(-2);
+      for (const id of ['TR_a', 'TR_b']) {
+        void w.media.unpublish(id);
+        await settle();
+        w.last.resolve({ t: 'ok', d: {} });
+        await settle();
+      }
+      const [vp8] = await publish(w, { ...track('TR_c'), videoCodec: 'vp8' });
+      expect(vp8?.[0]).toBe('video/VP8');
+      await publish(w, { ...track('TR_d'), videoCodec: 'vp9' });
+      expect(lines.map((t) => t.sender.track)).toEqual([null, { kind: 'video' }]);
+    });
   });
 
   test('that ends while its offer is made is not in it', async () => {

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { RoomOptions } from '../src/options.js';
 import { connect, Room } from '../src/room.js';
 import type { PublicationInfo, ServerMessage } from '../src/protocol.js';
 import { LocalTrack } from '../src/tracks.js';
@@ -93,8 +94,8 @@ class World {
   }
 }
 
-async function joined(): Promise<World> {
-  const w = new World(new Room({ url: 'https://example.org/', token: 'a.b.c' }));
+async function joined(options: Partial<RoomOptions> = {}): Promise<World> {
+  const w = new World(new Room({ url: 'https://example.org/', token: 'a.b.c', ...options }));
   const connecting = w.room.connect();
   await settle();
   w.joined();
@@ -213,6 +214,20 @@ describe('what I publish', () => {
     const { id } = await publishing;
     return { w, media, id };
   }
+
+  test('is sent with the codec that the room was told, or another that was said for it alone', async () => {
+    const capabilities = {
+      getCapabilities: () => ({ codecs: [{ mimeType: 'video/VP8' }, { mimeType: 'video/VP9' }, { mimeType: 'video/AV1' }] }),
+    };
+    vi.stubGlobal('RTCRtpSender', capabilities);
+    vi.stubGlobal('RTCRtpReceiver', capabilities);
+    const w = await joined({ videoCodec: 'vp9' });
+    void w.room.local.publish(new LocalTrack(fakeTrack('video')));
+    await w.answer();
+    void w.room.local.publish(new LocalTrack(fakeTrack('video')), { source: 'screen', videoCodec: 'av1' });
+    await w.answer();
+    expect(peers[0]?.transceivers.slice(-2).map((t) => t.preferred?.[0])).toEqual(['video/VP9', 'video/AV1']);
+  });
 
   test('is muted at once, and told to the others', async () => {
     const { w, media, id } = await published();

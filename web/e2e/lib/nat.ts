@@ -57,6 +57,11 @@ export class Internet {
     return client;
   }
 
+  /** Adds a client from which an origin counts as secure: where a browser runs. */
+  host(nat: NAT, origin: string): { namespace: string; origin: string } {
+    return { namespace: this.add(nat), origin };
+  }
+
   /** Nothing of this client's passes any more, in either direction, and nobody is told. */
   cut(client: string): void {
     run(`ip netns exec nat${client.slice('client'.length)} iptables -I FORWARD -j DROP`);

@@ -1,4 +1,5 @@
 // A person in a call, by the app's buttons, and what that person sees and hears.
+import './app.js';
 import type { Page } from './browser.js';
 import type { Colour } from './media.js';
 import { pause } from './server.js';
@@ -8,10 +9,19 @@ export interface Heard {
   level: number;
 }
 
+/** What a camera shows, and the tone of a microphone. */
+export interface Shown {
+  colour: Colour;
+  hz: number;
+}
+
 export class Participant {
+  #closed = false;
+
   constructor(
     readonly page: Page,
     readonly name: string,
+    readonly shown: Shown,
   ) {}
 
   /** Opens the room, gives the name and joins by the button. */
@@ -20,6 +30,13 @@ export class Participant {
     await this.page.fill('name-input', this.name);
     await this.page.click('join');
     await this.state('connected');
+  }
+
+  /** Opens the chat and says something there. */
+  async says(text: string): Promise<void> {
+    await this.page.click('chat-toggle');
+    await this.page.fill('chat-input', text);
+    await this.page.click('chat-send');
   }
 
   /** Waits until the app shows the connection state. */
@@ -87,8 +104,11 @@ export class Participant {
     });
   }
 
-  close(): Promise<void> {
-    return this.page.close();
+  /** May be called twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.page.close();
   }
 }
 
@@ -150,13 +170,7 @@ async function lookAt({
 }
 
 async function listenTo(name: string): Promise<string | Heard> {
-  const { room } = (
-    window as unknown as {
-      turnout: {
-        room: { participants: Map<string, { name: string; publication(s: string): { track?: { media: MediaStreamTrack } } | undefined }> };
-      };
-    }
-  ).turnout;
+  const { room } = window.turnout;
   const participant = [...room.participants.values()].find((p) => p.name === name);
   const media = participant?.publication('microphone')?.track?.media;
   if (!media) return 'no microphone track';

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join, resolve } from 'node:path';
-import { type Server, pause } from './server.js';
+import { pause } from './server.js';
 
 const folder = resolve(import.meta.dirname, '../programs');
 
@@ -14,13 +14,6 @@ export interface Told {
   hz?: number;
   level?: number;
   deleted?: number;
-}
-
-/** A token that turnout dev gives to everyone. */
-export async function tokenOf(server: Server, room: string, identity: string): Promise<string> {
-  const query = new URLSearchParams({ room, identity, name: identity });
-  const response = await fetch(`${server.url}/api/token?${query.toString()}`);
-  return ((await response.json()) as { token: string }).token;
 }
 
 export class Program {

@@ -1,4 +1,6 @@
 // Scripts that run in a page before the app: they narrow what its RTCPeerConnection may use, and look at what it did use.
+import type { VideoCodec } from '@turnout/client';
+import './app.js';
 import type { Page } from './browser.js';
 
 /** Only relayed candidates, and only through TURN over one transport. */
@@ -19,6 +21,16 @@ export function relayOnly(transport: 'udp' | 'tcp' | 'tls'): string {
     };
   }`;
 }
+
+/** No ICE server at all: what is left are the server's own candidates. */
+export const withoutServers = `{
+  const Native = window.RTCPeerConnection;
+  const none = (config = {}) => ({ ...config, iceServers: [] });
+  window.RTCPeerConnection = class extends Native {
+    constructor(config) { super(none(config)); }
+    setConfiguration(config) { super.setConfiguration(none(config)); }
+  };
+}`;
 
 /** One more ICE server, which tells the page its address on the other side of a NAT. */
 export function withSTUN(address: string): string {
@@ -41,14 +53,10 @@ export interface Path {
   port: number | undefined;
 }
 
-interface Support {
-  turnout: { room: { getStats(): Promise<{ raw: RTCStatsReport }> } };
-}
-
 /** The candidate pair that the page's connection uses. */
 export function path(page: Page): Promise<Path> {
   return page.evaluate(async () => {
-    const { raw } = await (window as unknown as Support).turnout.room.getStats();
+    const { raw } = await window.turnout.room.getStats();
     const all = [...(raw as unknown as Map<string, Record<string, string>>).values()];
     const transport = all.find((s) => s.type === 'transport');
     const pair =
@@ -66,21 +74,16 @@ export function path(page: Page): Promise<Path> {
   }, null);
 }
 
-/** Video is sent with one codec, as long as both ends have it. */
-export function onlyVideoCodec(mime: string): string {
-  return `{
-    const add = RTCPeerConnection.prototype.addTransceiver;
-    RTCPeerConnection.prototype.addTransceiver = function (what, init) {
-      const transceiver = add.call(this, what, init);
-      const video = (typeof what === 'string' ? what : what.kind) === 'video';
-      if (video && init?.direction === 'sendonly') {
-        const all = RTCRtpSender.getCapabilities('video').codecs;
-        const same = (c) => c.mimeType.toLowerCase() === ${JSON.stringify(mime.toLowerCase())};
-        transceiver.setCodecPreferences([...all.filter(same), ...all.filter((c) => /\\/rtx$/.test(c.mimeType))]);
-      }
-      return transceiver;
-    };
-  }`;
+/** Publishes the camera again, with a codec that is said by the SDK's option. */
+export function publishWith(page: Page, videoCodec: VideoCodec): Promise<void> {
+  return page.evaluate(async (codec) => {
+    const { local } = window.turnout.room;
+    const before = local.publication('camera');
+    if (!before) throw new Error('no camera');
+    const media = before.track.media.clone();
+    await local.unpublish(before);
+    await local.publish(media, { source: 'camera', videoCodec: codec });
+  }, videoCodec);
 }
 
 export interface Received {
@@ -108,7 +111,7 @@ interface Inbound {
 /** What the page receives of video, summed over all streams that carry some. */
 export function receivedVideo(page: Page): Promise<Received> {
   return page.evaluate(async () => {
-    const { raw } = await (window as unknown as Support).turnout.room.getStats();
+    const { raw } = await window.turnout.room.getStats();
     const all = raw as unknown as Map<string, Inbound & { mimeType?: string }>;
     const streams = [...all.values()].filter((s) => s.type === 'inbound-rtp' && s.kind === 'video' && (s.framesDecoded ?? 0) > 0);
     const sum = (of: (s: Inbound) => number | undefined): number => streams.reduce((n, s) => n + (of(s) ?? 0), 0);

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { test } from 'vitest';
-import { type BrowserOptions, openChromium } from '../lib/browser.js';
-import { Participant } from '../lib/participant.js';
+import type { Participant } from '../lib/participant.js';
 import type { Look } from '../lib/portrait.js';
-import { pause, Server } from '../lib/server.js';
+import { looks, opened, running } from '../lib/scene.js';
+import { pause } from '../lib/server.js';
 
 const pictures = resolve(import.meta.dirname, '../../../docs/images');
 const viewport = { width: 1280, height: 800 };
@@ -25,34 +25,20 @@ const people: { name: string; look: Look }[] = [
 ];
 
 test('a call of four, with the chat open', async () => {
-  const server = new Server();
-  await server.start();
+  const server = await running();
   const open: Participant[] = [];
-  try {
-    for (const { name, look } of people) {
-      const options: BrowserOptions = { colour: 'green', hz: 440, look, viewport, dark: true };
-      const p = new Participant(await openChromium(options), name);
-      open.push(p);
-      await p.join(server.url, 'standup');
-      if (name !== 'Ada') await p.page.click('mic-toggle');
-    }
-    const [ada, kwame, mei] = open;
-    if (!ada || !kwame || !mei) throw new Error('three people at least');
-    for (const { name } of people.slice(1)) await ada.sees(name, 'any');
-    await say(mei, 'Slides are in the notes, page 3.');
-    await say(kwame, 'Thanks! I can see everyone, no lag here.');
-    await ada.page.click('chat-toggle');
-    await say(ada, 'Great, let us start with the demo.', true);
-    await pause(2000);
-    await ada.page.screenshot(`${pictures}/call.png`);
-  } finally {
-    await Promise.all(open.map((p) => p.close()));
-    await server.stop();
+  for (const { name, look } of people) {
+    const p = await opened(name, looks.Ada, { look, viewport, dark: true });
+    open.push(p);
+    await p.join(server.url, 'standup');
+    if (name !== 'Ada') await p.page.click('mic-toggle');
   }
+  const [ada, kwame, mei] = open;
+  if (!ada || !kwame || !mei) throw new Error('three people at least');
+  for (const { name } of people.slice(1)) await ada.sees(name, 'any');
+  await mei.says('Slides are in the notes, page 3.');
+  await kwame.says('Thanks! I can see everyone, no lag here.');
+  await ada.says('Great, let us start with the demo.');
+  await pause(2000);
+  await ada.page.screenshot(`${pictures}/call.png`);
 });
-
-async function say(p: Participant, text: string, open = false): Promise<void> {
-  if (!open) await p.page.click('chat-toggle');
-  await p.page.fill('chat-input', text);
-  await p.page.click('chat-send');
-}

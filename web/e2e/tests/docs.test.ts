@@ -1,27 +1,14 @@
 import { rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openChromium, openTabs, type Page } from '../lib/browser.js';
-import { Internet, type NAT, wan } from '../lib/nat.js';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openTabs, type Page } from '../lib/browser.js';
+import { type NAT, wan } from '../lib/nat.js';
 import { buildPages } from '../lib/pages.js';
-import { eventually, Participant } from '../lib/participant.js';
-import { Server, tokenOf } from '../lib/server.js';
+import { eventually, type Participant } from '../lib/participant.js';
+import { internetOfFile, looks, opened, serving } from '../lib/scene.js';
 import type { Kind } from '../pages/docs.js';
 
-const internet = new Internet();
-const server = new Server({ host: wan });
-const open: { close(): Promise<void> }[] = [];
-
-beforeAll(() => {
-  internet.open();
-  return server.start();
-});
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-  internet.remove();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((p) => p.close()));
-});
+const internet = internetOfFile();
+const server = serving({ host: wan });
 
 interface Writer extends Participant {
   namespace: string;
@@ -29,12 +16,10 @@ interface Writer extends Participant {
 
 /** Somebody in a room, with the notes open. */
 async function writer(name: string, nat: NAT, fragment = ''): Promise<Writer> {
-  const namespace = internet.add(nat);
-  const page = await openChromium({ colour: 'red', hz: 440, bare: true, host: { namespace, origin: server.url } });
-  const participant = Object.assign(new Participant(page, name), { namespace });
-  open.push(participant);
+  const host = internet.host(nat, server.url);
+  const participant = await opened(name, looks.Ada, { bare: true, host });
   await takeNotes(participant, fragment);
-  return participant;
+  return Object.assign(participant, { namespace: host.namespace });
 }
 
 async function takeNotes(p: Participant, fragment = ''): Promise<void> {
@@ -67,8 +52,7 @@ async function agree(people: Participant[], words: string[], ms = 20_000): Promi
   for (const p of people) await p.reads('notes-state', 'All changes saved', ms);
 }
 
-const dataOf = (p: Participant): Promise<string> =>
-  p.page.evaluate(() => (window as unknown as { turnout: { room: { transports: { data: string } } } }).turnout.room.transports.data, null);
+const dataOf = (p: Participant): Promise<string> => p.page.evaluate(() => window.turnout.room.transports.data, null);
 
 describe('shared notes', () => {
   test('of two, through losses, through the closing of a page, where only the web gets through, and for a reader', async () => {
@@ -116,9 +100,8 @@ describe('shared notes', () => {
     await agree([ada, bob, eve], ['one from Ada', 'nine without a server'], 40_000);
 
     await eve.page.click('leave');
-    await eve.page.close();
-    open.splice(open.indexOf(eve), 1);
-    const ron = await writer('Ron', 'cone', `#token=${tokenOf(server, 'notes', 'ron', '--topic', 'doc:*=r')}`);
+    await eve.close();
+    const ron = await writer('Ron', 'cone', `#token=${server.mint('notes', 'ron', '--topic', 'doc:*=r')}`);
     await ron.reads('notes-state', 'You may read the notes, and not change them');
     expect(await notesOf(ron)).toContain('nine without a server');
     const editable = await ron.page.evaluate(
@@ -138,7 +121,7 @@ describe('one document', () => {
 
   test('is edited by a stock y-websocket page, a Hocuspocus page and an SDK page', async () => {
     const browser = await openTabs({ colour: 'red', hz: 440, bare: true, pages });
-    open.push(browser);
+    onTestFinished(() => browser.close());
     const kinds: Kind[] = ['y-websocket', 'hocuspocus', 'sdk'];
     const tabs: { kind: Kind; page: Page }[] = [];
     for (const kind of kinds) {

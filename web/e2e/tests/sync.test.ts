@@ -1,24 +1,9 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { openChromium, type Page } from '../lib/browser.js';
-import { eventually, Participant } from '../lib/participant.js';
-import { Server } from '../lib/server.js';
+import { test } from 'vitest';
+import type { Page } from '../lib/browser.js';
+import { eventually } from '../lib/participant.js';
+import { gather, person, serving } from '../lib/scene.js';
 
-const server = new Server();
-const open: Participant[] = [];
-
-beforeAll(() => server.start());
-afterAll(async () => {
-  expect(await server.stop()).toBe(0);
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((p) => p.close()));
-});
-
-async function person(name: string, colour: 'red' | 'green', hz: number): Promise<Participant> {
-  const participant = new Participant(await openChromium({ colour, hz }), name);
-  open.push(participant);
-  return participant;
-}
+const server = serving();
 
 interface Told {
   /** When what is played now was captured, in ms: the browser's estimate by sender reports. */
@@ -44,8 +29,7 @@ interface Stat {
 
 function told(page: Page): Promise<Told> {
   return page.evaluate(async () => {
-    const { turnout } = window as unknown as { turnout: { room: { getStats(): Promise<{ raw: RTCStatsReport }> } } };
-    const { raw } = await turnout.room.getStats();
+    const { raw } = await window.turnout.room.getStats();
     const all = [...(raw as unknown as Map<string, Stat>).values()];
     const inbound = (kind: string) => all.find((s) => s.type === 'inbound-rtp' && s.kind === kind && s.estimatedPlayoutTimestamp);
     const [audio, video] = [inbound('audio'), inbound('video')];
@@ -60,9 +44,8 @@ function told(page: Page): Promise<Told> {
 }
 
 test('sound and picture of one person are played in sync, and each end knows the way to the other', async () => {
-  const ada = await person('Ada', 'red', 440);
-  const bob = await person('Bob', 'green', 880);
-  for (const p of [ada, bob]) await p.join(server.url, 'sync');
+  const [ada, bob] = await Promise.all([person('Ada'), person('Bob')]);
+  await gather(server.url, ada, bob);
   await ada.sees('Bob', 'green');
   await ada.hears('Bob', 880);
   await eventually('Bob is played in sync', 20_000, async () => {

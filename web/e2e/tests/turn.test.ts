@@ -1,84 +1,40 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type BrowserOptions, openChromium, openFirefox, type Page } from '../lib/browser.js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openFirefox } from '../lib/browser.js';
 import { Domain } from '../lib/domain.js';
-import { Internet, type NAT, wan } from '../lib/nat.js';
-import { Participant } from '../lib/participant.js';
+import { type NAT, wan } from '../lib/nat.js';
+import type { Participant } from '../lib/participant.js';
 import { path, relayOnly } from '../lib/rtc.js';
-import { Server } from '../lib/server.js';
+import { type Circumstances, internetOfFile, meet, type Name, person, serving } from '../lib/scene.js';
 
-const internet = new Internet();
+const internet = internetOfFile();
 const domain = new Domain('meet.test', wan);
-const open: Participant[] = [];
+afterAll(() => domain.remove());
 
-beforeAll(() => internet.open());
+/** Somebody whose browser trusts the domain's certificate. */
+const guest = (name: Name, circumstances: Circumstances = {}): Promise<Participant> =>
+  person(name, { authority: domain.authority, ...circumstances });
 
-/** Runs the tests of a block with a server of their own. */
-function serving(...flags: string[]): Server {
-  const server = new Server({ domain, flags });
-  beforeAll(() => server.start());
-  afterAll(async () => {
-    expect(await server.stop()).toBe(0);
-  });
-  return server;
-}
-
-afterAll(() => {
-  domain.remove();
-  internet.remove();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((p) => p.close()));
-});
-
-interface Way {
-  browser?: (options: BrowserOptions) => Promise<Page>;
-  nat?: NAT;
-  init?: string;
-}
-
-async function person(name: string, colour: 'red' | 'green', { browser = openChromium, nat, init }: Way): Promise<Participant> {
-  const page = await browser({
-    colour,
-    hz: colour === 'red' ? 440 : 880,
-    authority: domain.authority,
-    ...(nat && { host: { namespace: internet.add(nat), origin: `https://${domain.name}` } }),
-    ...(init && { init }),
-  });
-  const participant = new Participant(page, name);
-  open.push(participant);
-  return participant;
-}
-
-async function meet(server: Server, room: string, ada: Participant, bob: Participant): Promise<void> {
-  await ada.join(server.url, room);
-  await bob.join(server.url, room);
-  await ada.sees('Bob', 'green');
-  await bob.sees('Ada', 'red');
-  await ada.hears('Bob', 880);
-  await bob.hears('Ada', 440);
-}
+const behind = (nat: NAT): Circumstances => ({ host: internet.host(nat, `https://${domain.name}`) });
 
 describe('TURN over UDP on a port of its own, TCP and TLS on that of HTTPS', () => {
-  const server = serving('--turn-udp', `${wan}:3478`);
+  const server = serving({ domain, flags: ['--turn-udp', `${wan}:3478`] });
 
   for (const transport of ['udp', 'tcp', 'tls'] as const) {
     test(`Chromium and Firefox through TURN over ${transport}`, async () => {
       const init = relayOnly(transport);
-      const ada = await person('Ada', 'red', { init });
-      const bob = await person('Bob', 'green', { browser: openFirefox, init });
-      await meet(server, `relayed-${transport}`, ada, bob);
+      const [ada, bob] = await Promise.all([guest('Ada', { init }), guest('Bob', { browser: openFirefox, init })]);
+      await meet(server.url, ada, bob);
       for (const p of [ada, bob]) expect(await path(p.page)).toMatchObject({ type: 'relay', relayProtocol: transport, port: 443 });
     });
   }
 });
 
 describe('everything on one port', () => {
-  const server = serving();
+  const server = serving({ domain });
 
   test('where nothing but port 443 is open, media goes straight over UDP', async () => {
-    const ada = await person('Ada', 'red', { nat: 'only443' });
-    const bob = await person('Bob', 'green', { browser: openFirefox });
-    await meet(server, 'only-443', ada, bob);
+    const [ada, bob] = await Promise.all([guest('Ada', behind('only443')), guest('Bob', { browser: openFirefox })]);
+    await meet(server.url, ada, bob);
     for (const p of [ada, bob]) {
       const { type, protocol, port } = await path(p.page);
       expect([type === 'relay', protocol, port]).toEqual([false, 'udp', 443]);
@@ -86,9 +42,11 @@ describe('everything on one port', () => {
   });
 
   test('where nothing but port 443 over TCP is open, media goes over TCP or TLS', async () => {
-    const ada = await person('Ada', 'red', { nat: 'only443tcp' });
-    const bob = await person('Bob', 'green', { nat: 'only443tcp', init: relayOnly('tls') });
-    await meet(server, 'only-443-tcp', ada, bob);
+    const [ada, bob] = await Promise.all([
+      guest('Ada', behind('only443tcp')),
+      guest('Bob', { ...behind('only443tcp'), init: relayOnly('tls') }),
+    ]);
+    await meet(server.url, ada, bob);
     const { type, protocol, relayProtocol, port } = await path(ada.page);
     expect([type === 'relay' ? relayProtocol : protocol, port]).toEqual([expect.stringMatching('tcp|tls'), 443]);
     expect(await path(bob.page)).toMatchObject({ type: 'relay', relayProtocol: 'tls', port: 443 });

@@ -1,29 +1,25 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openChromium } from '../lib/browser.js';
 import { eventually, Participant } from '../lib/participant.js';
-import { Program, tokenOf } from '../lib/program.js';
-import { Server } from '../lib/server.js';
+import { Program } from '../lib/program.js';
+import { looks, serving } from '../lib/scene.js';
 
-const server = new Server();
+const server = serving();
 const programs: Program[] = [];
-let ada: Participant;
+let ada: Participant; // the one who watches all of them
 
 beforeAll(async () => {
-  await server.start();
-  ada = new Participant(await openChromium({ colour: 'red', hz: 440 }), 'Ada');
+  ada = new Participant(await openChromium(looks.Ada), 'Ada', looks.Ada);
   await ada.join(server.url, 'studio');
 });
+afterAll(() => ada.close());
 afterEach(async () => {
   const ended = await Promise.all(programs.splice(0).map((p) => p.stop()));
   for (const status of ended) expect(status, 'status of the DELETE').toBe(200);
 });
-afterAll(async () => {
-  await ada.close();
-  expect(await server.stop(), 'exit code after SIGTERM').toBe(0);
-});
 
 async function start(script: string, args: string[], path: string, identity: string): Promise<Program> {
-  const program = new Program(script, args, server.url + path, await tokenOf(server, 'studio', identity));
+  const program = new Program(script, args, server.url + path, await server.token('studio', identity));
   programs.push(program);
   return program;
 }
@@ -41,10 +37,7 @@ for (const codec of ['vp8', 'h264']) {
 test('aiortc, which knows only one SRTP profile, publishes by WHIP and plays by WHEP', async () => {
   await ada.withTiles(['Ada']);
   await start('aiortc_client.py', ['publish', 'blue', '1100'], '/whip/studio', 'aio');
-  const identity = await ada.page.evaluate(
-    () => (window as unknown as { turnout: { room: { local: { identity: string } } } }).turnout.room.local.identity,
-    null,
-  );
+  const identity = await ada.page.evaluate(() => window.turnout.room.local.identity, null);
   const player = await start('aiortc_client.py', ['play'], `/whep/studio/${encodeURIComponent(identity)}`, 'tv');
   await ada.sees('aio', 'blue');
   await ada.hears('aio', 1100);
@@ -56,13 +49,13 @@ test('aiortc, which knows only one SRTP profile, publishes by WHIP and plays by 
 test('a page publishes by WHIP in two layers and plays by WHEP, with fetch and an RTCPeerConnection', async () => {
   const publishing = await ada.page.evaluate(callByHTTP, {
     url: `${server.url}/whip/studio`,
-    token: await tokenOf(server, 'studio', 'page'),
+    token: await server.token('studio', 'page'),
     publish: true,
   });
   await ada.sees('page', 'red');
   const playing = await ada.page.evaluate(callByHTTP, {
     url: `${server.url}/whep/studio/page`,
-    token: await tokenOf(server, 'studio', 'player'),
+    token: await server.token('studio', 'player'),
     publish: false,
   });
   await eventually('the page plays red', 20_000, async () => {

@@ -90,7 +90,7 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
           </aside>
         )}
         {panel && panel !== 'notes' && (
-          <aside className={css['panel']} aria-label={titles[panel]}>
+          <aside key={panel} ref={enter} tabIndex={-1} className={css['panel']} aria-label={titles[panel]}>
             <Head title={titles[panel]} onClose={close} />
             {panel === 'chat' && <ChatPanel room={room} messages={messages} canSend={snapshot.permissions.data} onFailed={toasts.failed} />}
             {panel === 'people' && <PeoplePanel room={room} snapshot={snapshot} shareable={shareable} onFailed={toasts.failed} />}
@@ -120,6 +120,11 @@ export function Call({ room, shareable }: { room: Room; shareable: boolean }): R
       <Announcer room={room} />
     </div>
   );
+}
+
+/** A panel that was opened has the focus, or what is in it. */
+function enter(panel: HTMLElement | null): void {
+  panel?.focus({ preventScroll: true });
 }
 
 const titles: Record<Panel, string> = { chat: 'Chat', people: 'People', devices: 'Devices and connection', notes: 'Notes' };

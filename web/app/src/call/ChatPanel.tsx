@@ -25,7 +25,10 @@ export function ChatPanel({ room, messages, canSend, onFailed }: ChatPanelProps)
     const said = text.trim();
     if (!said) return;
     setText('');
-    void room.chat.send(said).catch(onFailed);
+    void room.chat.send(said).catch((thrown: unknown) => {
+      setText((now) => now || said); // to be sent again with one key
+      onFailed(thrown);
+    });
   }
 
   function key(event: KeyboardEvent): void {

@@ -61,7 +61,6 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
             label={microphone.on ? 'Turn the microphone off' : 'Turn the microphone on'}
             shortcut="m"
             data-testid="mic-toggle"
-            aria-pressed={microphone.on}
             aria-busy={microphone.busy}
             look={microphone.on ? 'round' : 'off'}
             icon={microphone.on ? <Mic /> : <MicOff />}
@@ -73,7 +72,6 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
             label={camera.on ? 'Turn the camera off' : 'Turn the camera on'}
             shortcut="v"
             data-testid="camera-toggle"
-            aria-pressed={camera.on}
             aria-busy={camera.busy}
             look={camera.on ? 'round' : 'off'}
             icon={camera.on ? <Video /> : <VideoOff />}
@@ -85,7 +83,6 @@ export function ControlBar({ controls, panel, unread, people, shareable, onPanel
             label={screen.on ? 'Stop sharing your screen' : 'Share your screen'}
             data-testid="screen-toggle"
             className={css['wide']}
-            aria-pressed={screen.on}
             aria-busy={screen.busy}
             look={screen.on ? 'active' : 'round'}
             icon={screen.on ? <MonitorX /> : <MonitorUp />}

@@ -17,6 +17,15 @@ const kinds = [
   { kind: 'audiooutput', name: 'speaker', label: 'Speaker' },
 ] as const;
 
+const keys = [
+  ['M', 'microphone'],
+  ['V', 'camera'],
+  ['C', 'chat'],
+  ['P', 'people'],
+  ['N', 'notes'],
+  ['Esc', 'close'],
+] as const;
+
 export function DevicesPanel({ room, snapshot, onFailed }: DevicesPanelProps): ReactElement {
   const devices = useDevices(room);
   const stats = useStats(room);
@@ -66,11 +75,15 @@ export function DevicesPanel({ room, snapshot, onFailed }: DevicesPanelProps): R
         <h3>Colours</h3>
         <ThemeToggle />
       </section>
-      <section>
+      <section className={css['keyboard']}>
         <h3>Keys</h3>
-        <p className={css['keys']}>
-          <kbd>M</kbd> microphone <kbd>V</kbd> camera <kbd>C</kbd> chat <kbd>P</kbd> people
-        </p>
+        <ul className={css['keys']}>
+          {keys.map(([key, what]) => (
+            <li key={key}>
+              <kbd>{key}</kbd> {what}
+            </li>
+          ))}
+        </ul>
       </section>
     </div>
   );

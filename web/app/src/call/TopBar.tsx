@@ -27,12 +27,9 @@ export function TopBar({ snapshot }: { snapshot: RoomSnapshot }): ReactElement {
   );
 }
 
-function troubleOf({ state, transports, drainingUntil, participants }: RoomSnapshot): string | undefined {
-  if (state === 'reconnecting') {
-    return transports.media === 'up' && participants.length > 0
-      ? 'Reconnecting… you still see and hear each other'
-      : 'Connection lost, reconnecting…';
-  }
+function troubleOf({ state, transports, drainingUntil }: RoomSnapshot): string | undefined {
+  // While media is up, others are seen and heard: how long, nobody knows.
+  if (state === 'reconnecting') return transports.media === 'up' ? 'Reconnecting…' : 'Connection lost, reconnecting…';
   if (transports.media === 'down') return 'Picture and sound are interrupted, mending…';
   if (transports.media === 'connecting') return 'Connecting picture and sound…';
   if (drainingUntil !== undefined) return 'The server restarts soon, you will be brought back';

@@ -5,10 +5,12 @@ import { rooms } from '../storage.js';
 import { Button } from '../ui/Button.js';
 import { TextField } from '../ui/Field.js';
 import { Header } from '../ui/Header.js';
+import { Notice } from '../ui/Notice.js';
 import css from './Lobby.module.css';
 import { Tracks } from './Tracks.js';
 
-export function Lobby(): ReactElement {
+/** lost: the address that led here is none of a room. */
+export function Lobby({ lost }: { lost: boolean }): ReactElement {
   const [recent] = useState(rooms);
   const [typed, setTyped] = useState(recent[0] ?? '');
   const room = roomFrom(typed);
@@ -25,6 +27,17 @@ export function Lobby(): ReactElement {
         <section className={css['words']}>
           <h1>Meet in a room of your own.</h1>
           <p className={css['lead']}>Video, voice and chat in the browser, from your own server. Nothing to install, no account.</p>
+          {lost && (
+            <div className={css['lost']}>
+              <Notice
+                kind="note"
+                words={{
+                  title: 'This address leads nowhere',
+                  text: 'Check the link, or choose a room here. The address of a room is /r/ and its name.',
+                }}
+              />
+            </div>
+          )}
           <form className={css['form']} onSubmit={enter}>
             <TextField
               label="Room"

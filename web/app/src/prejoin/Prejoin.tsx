@@ -1,6 +1,6 @@
 import type { TurnoutError } from '@turnout/client';
 import { LoaderCircle, LogIn, Mic, MicOff, Video, VideoOff } from 'lucide-react';
-import { type ReactElement, type SyntheticEvent, useEffect, useState, useSyncExternalStore } from 'react';
+import { type ReactElement, type SyntheticEvent, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { recall } from '../storage.js';
 import { nameIn } from '../token.js';
 import { Avatar } from '../ui/Avatar.js';
@@ -27,6 +27,9 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
   const state = useSyncExternalStore(preview.subscribe, preview.getSnapshot);
   const [name, setName] = useState(() => recall('name') ?? (invitation && nameIn(invitation)) ?? '');
   const trimmed = name.trim();
+  const button = useRef<HTMLButtonElement>(null);
+  // Who has a name already only has to press Enter; without one the field has the focus.
+  useEffect(() => button.current?.focus({ preventScroll: true }), []);
   const note = trouble(state);
   useEffect(() => {
     const changed = (): void => void preview.refreshDevices();
@@ -70,6 +73,7 @@ export function Prejoin({ room, invitation, preview, joining, error, onJoin }: P
             look="primary"
             type="submit"
             data-testid="join"
+            ref={button}
             className={css['join']}
             disabled={joining || !trimmed}
             icon={joining ? <LoaderCircle className={css['turning']} /> : <LogIn />}
@@ -104,7 +108,6 @@ function PreviewCard({ preview, state, name }: { preview: Preview; state: Previe
         <div className={css['toggles']}>
           <IconButton
             label={microphone.wanted ? 'Turn the microphone off' : 'Turn the microphone on'}
-            aria-pressed={microphone.wanted && !microphone.error}
             data-testid="preview-mic"
             look={microphone.wanted && !microphone.error ? 'round' : 'off'}
             icon={microphone.wanted && !microphone.error ? <Mic /> : <MicOff />}
@@ -112,7 +115,6 @@ function PreviewCard({ preview, state, name }: { preview: Preview; state: Previe
           />
           <IconButton
             label={camera.wanted ? 'Turn the camera off' : 'Turn the camera on'}
-            aria-pressed={camera.wanted && !camera.error}
             data-testid="preview-camera"
             look={camera.wanted && !camera.error ? 'round' : 'off'}
             icon={camera.wanted && !camera.error ? <Video /> : <VideoOff />}

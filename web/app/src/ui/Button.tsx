@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes, ReactElement, ReactNode } from 'react';
+import type { ButtonHTMLAttributes, ReactElement, ReactNode, Ref } from 'react';
 import css from './Button.module.css';
 
 type Look = 'primary' | 'plain' | 'quiet' | 'danger';
@@ -6,6 +6,7 @@ type Look = 'primary' | 'plain' | 'quiet' | 'danger';
 export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
   icon?: ReactNode;
+  ref?: Ref<HTMLButtonElement>;
 }
 
 export function Button({ look = 'plain', icon, children, className, ...rest }: ButtonProps): ReactElement {
