@@ -152,6 +152,9 @@ func (h *history) drain(i int) {
 	for range 10000 {
 		n := p.end.Poll(h.now, buf)
 		if n == 0 {
+			if due, ok := p.end.Due(); ok && !due.After(h.now) {
+				h.t.Fatal("nothing is written though something is due")
+			}
 			invariants(h.t, p.a)
 			return
 		}

@@ -248,6 +248,9 @@ func TestOneStreamTooManyIsRefusedAndTheOthersGoOn(t *testing.T) {
 	if b := r.one(typeError).value; binary.BigEndian.Uint16(b) != causeStream || b[5] != 3 {
 		t.Errorf("%x", b)
 	}
+	if d := r.a.Drops(); d != (Drops{Streams: 1}) {
+		t.Errorf("%+v", d)
+	}
 	for i := range uint16(2) {
 		if err := r.a.Send(r.now, i, 53, []byte("x"), Reliability{}); err != nil {
 			t.Error(err)
@@ -314,7 +317,7 @@ func TestANumberUsedTwiceIsOneMessage(t *testing.T) {
 func TestWhatIsFarAheadIsNotTaken(t *testing.T) {
 	r := newRaw(t, Config{})
 	r.send(data(r.tsn+mostAhead, 1, 1, whole, "b"), data(r.tsn+1<<30, 1, 2, whole, "c"))
-	if r.a.in.assembly.used != 0 || r.a.in.spans != nil {
+	if r.a.in.assembly.used != 0 || r.a.in.spans != nil || r.a.Drops() != (Drops{Data: 2}) {
 		t.Error("it was")
 	}
 	r.send(data(r.tsn+mostAhead-1, 1, 1, whole, "b"))
