@@ -162,6 +162,9 @@ func (c *Channel) queue(b []byte) error {
 		ppid, b = dcep.BinaryEmpty, []byte{0}
 	}
 	if err := k.channels.sctp.Send(now, c.stream, ppid, b, c.reliability); err != nil {
+		if errors.Is(err, sctp.ErrBuffer) {
+			k.transport.server.count.sendFull.Add(1)
+		}
 		return err
 	}
 	if c.drain != nil && !c.high && k.channels.sctp.Buffered(c.stream) > c.threshold {

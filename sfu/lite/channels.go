@@ -1,6 +1,7 @@
 package lite
 
 import (
+	"errors"
 	"time"
 
 	"github.com/turnout-rtc/turnout/sfu/lite/answer"
@@ -40,6 +41,18 @@ func newChannels(c *connection, d *answer.Data) *channels {
 	}
 }
 
+// receive takes a packet of SCTP.
+func (s *channels) receive(now time.Time, packet []byte) {
+	s.sctp.Receive(now, packet)
+	if d := s.sctp.Drops(); d != (sctp.Drops{}) {
+		count := &s.conn.transport.server.count
+		count.badPacket.Add(uint64(d.Packets))
+		count.receiveFull.Add(uint64(d.Data))
+		count.streamLimit.Add(uint64(d.Streams))
+	}
+	s.look()
+}
+
 // look takes what has happened to the association.
 func (s *channels) look() {
 	for e, ok := s.sctp.Next(); ok; e, ok = s.sctp.Next() {
@@ -55,6 +68,9 @@ func (s *channels) look() {
 		case sctp.StreamReset:
 			s.closed(e.Stream)
 		case sctp.Ended:
+			if errors.Is(e.Err, sctp.ErrMessage) {
+				s.conn.transport.server.count.messageLimit.Add(1)
+			}
 			s.end()
 		}
 	}

@@ -128,8 +128,7 @@ func (c *connection) dataArrived(now time.Time, packet []byte) bool {
 		}
 		c.channels = newChannels(c, d)
 	}
-	c.channels.sctp.Receive(now, packet)
-	c.channels.look()
+	c.channels.receive(now, packet)
 	return true
 }
 

@@ -29,6 +29,12 @@ const (
 	clientsData  = "TURNOUT_IDLE_DATA"
 )
 
+// What an idle participant may cost: about twice what is measured. No goroutine is its own.
+const (
+	idleKiB        = 30
+	idleGoroutines = 0.1
+)
+
 // TestIdleCost prints what an idle participant costs the server. It takes minutes: set TURNOUT_MEASURE=1. Run one at a time:
 // what the first has freed makes the second look smaller.
 func TestIdleCost(t *testing.T) {
@@ -56,8 +62,11 @@ func idleCost(t *testing.T, cfg lite.Config, data bool) {
 	const idle = 10 * time.Second
 	time.Sleep(idle) // what is measured is that nothing happens
 	perSecond := (cpuTime() - cpu) / (warm + n) / int64(idle/time.Second)
-	t.Logf("RSS %.1f KiB, goroutines %.1f, join %d µs CPU, idle %d µs CPU per second",
-		float64(after-before)/n, float64(more-goroutines)/n, join/1000, perSecond/1000)
+	kib, own := float64(after-before)/n, float64(more-goroutines)/n
+	t.Logf("RSS %.1f KiB, goroutines %.1f, join %d µs CPU, idle %d µs CPU per second", kib, own, join/1000, perSecond/1000)
+	if kib > idleKiB || own > idleGoroutines {
+		t.Errorf("more than %v KiB or %v goroutines", idleKiB, idleGoroutines)
+	}
 }
 
 // join answers an offer as a signaling server would.

@@ -29,6 +29,11 @@ const (
 	DropTCPFull      = "tcp_full"      // to be sent over TCP: the peer does not take it fast enough
 	DropTCPLimit     = "tcp_limit"     // connections refused
 	DropChannelLimit = "channel_limit" // data channels refused
+	DropMessageLimit = "message_limit" // data channel messages longer than was agreed on; they end their association
+	DropStreamLimit  = "stream_limit"  // data on one stream of SCTP too many
+	DropBadPacket    = "bad_packet"    // of SCTP: malformed, or of no association
+	DropReceiveFull  = "receive_full"  // pieces of messages: what has arrived is not dealt with fast enough; they are sent again
+	DropSendFull     = "send_full"     // messages that were not sent: the peer does not acknowledge fast enough
 	DropAddressLimit = "address_limit" // addresses of this machine that are not listened on
 	DropForeignFull  = "foreign_full"  // for who takes the foreign datagrams: they are not read fast enough
 )
@@ -37,7 +42,8 @@ type counters struct {
 	noise, stranger, unknownUfrag, badCheck, pathTaken   atomic.Uint64
 	controlFull, noPath, tcpFull, tcpLimit, channelLimit atomic.Uint64
 	foreignFull, addressLimit                            atomic.Uint64
-	badRecord, replayed, badChannel                      atomic.Uint64
+	badRecord, replayed, badChannel, badPacket           atomic.Uint64
+	messageLimit, streamLimit, receiveFull, sendFull     atomic.Uint64
 
 	closed tally
 }
@@ -54,7 +60,8 @@ func (s *Server) Stats() Stats {
 		DropNoPath: c.noPath.Load(), DropTCPFull: c.tcpFull.Load(), DropTCPLimit: c.tcpLimit.Load(),
 		DropChannelLimit: c.channelLimit.Load(), DropForeignFull: c.foreignFull.Load(),
 		DropAddressLimit: c.addressLimit.Load(), DropBadRecord: c.badRecord.Load(), DropReplayed: c.replayed.Load(),
-		DropBadChannel: c.badChannel.Load(),
+		DropBadChannel: c.badChannel.Load(), DropBadPacket: c.badPacket.Load(), DropMessageLimit: c.messageLimit.Load(),
+		DropStreamLimit: c.streamLimit.Load(), DropReceiveFull: c.receiveFull.Load(), DropSendFull: c.sendFull.Load(),
 	}
 	s.count.closed.into(dropped)
 	for _, p := range s.all() {

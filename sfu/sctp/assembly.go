@@ -13,8 +13,8 @@ type assembly struct {
 
 // inStream is the peer's side of a stream.
 type inStream struct {
-	next uint16 // number of the ordered message that is to be handed over next
-	held []held // those that came before their turn, ascending
+	next uint16  // number of the ordered message that is to be handed over next
+	held []*held // those that came before their turn, ascending; pointers, since a peer may have us insert many at the front
 }
 
 // held is an ordered message before its turn.
@@ -195,12 +195,12 @@ func (a *assembly) whole(stream, ssn uint16, ppid uint32, unordered bool, data [
 	if len(s.held) >= mostAhead {
 		return ErrProtocol // they wait for something that is beyond a hole, and not so much can be
 	}
-	at, twice := slices.BinarySearchFunc(s.held, ssn, func(h held, n uint16) int { return int(int16(h.ssn - n)) })
+	at, twice := slices.BinarySearchFunc(s.held, ssn, func(h *held, n uint16) int { return int(int16(h.ssn - n)) })
 	if twice {
 		return nil
 	}
 	a.used += len(data) + overhead
-	s.held = slices.Insert(s.held, at, held{ssn, ppid, data})
+	s.held = slices.Insert(s.held, at, &held{ssn, ppid, data})
 	return nil
 }
 

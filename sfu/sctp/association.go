@@ -1,10 +1,6 @@
 package sctp
 
-import (
-	"encoding/binary"
-	"errors"
-	"time"
-)
+import "time"
 
 // Association is one SCTP connection, the end that is connected to. Calls are not concurrent.
 type Association struct {
@@ -23,6 +19,21 @@ type Association struct {
 
 	events []Event
 	told   int // of events
+	drops  Drops
+}
+
+// Drops is what was not taken in, by reason.
+type Drops struct {
+	Packets int // of no association: a wrong checksum or tag, or nothing in it
+	Data    int // chunks beyond the window or too far ahead; the peer sends them again
+	Streams int // chunks on one stream too many
+}
+
+// Drops returns what was dropped since the last call.
+func (a *Association) Drops() Drops {
+	d := a.drops
+	a.drops = Drops{}
+	return d
 }
 
 // state after RFC 9260 §4, as far as it concerns the end that is connected to and does not begin the shutdown.
@@ -40,243 +51,6 @@ const (
 func New(cfg Config) *Association { return &Association{cfg: cfg.withDefaults()} }
 
 func (a *Association) open() bool { return a.state == established || a.state == closing }
-
-// Receive takes a packet in. It keeps nothing of it. What is not a packet of this association is ignored.
-func (a *Association) Receive(now time.Time, packet []byte) {
-	h, chunks, ok := open(packet)
-	if !ok || a.state >= aborting {
-		return
-	}
-	if !a.admits(now, h, chunks) {
-		return
-	}
-	r := reading{now: now}
-	for len(chunks) > 0 && a.open() {
-		c, rest, ok := nextChunk(chunks)
-		if !ok || !a.chunk(&r, c) {
-			break
-		}
-		chunks = rest
-	}
-	if r.data && a.open() {
-		a.in.packet(now)
-	}
-	if a.open() {
-		a.deferredResets()
-		a.hand()
-	}
-}
-
-// reading is what is known of a packet while it is read.
-type reading struct {
-	now     time.Time
-	data    bool // there was data in it
-	forward bool // and a FORWARD TSN: a second one is not looked at
-	reports int  // SACKs
-	answers int  // chunks that were answered
-}
-
-// A packet does not make us work for each few of its bytes.
-const (
-	mostReports = 4 // that are looked at
-	mostAnswers = 8 // chunks of ours
-)
-
-// admits checks the tag (RFC 9260 §8.5), and answers what begins an association.
-func (a *Association) admits(now time.Time, h header, chunks []byte) bool {
-	first, _, ok := nextChunk(chunks)
-	if !ok {
-		return false
-	}
-	switch first.kind {
-	case typeInit:
-		if h.tag == 0 {
-			a.greet(now, h, first.value)
-		}
-		return false // it is alone in its packet
-	case typeCookieEcho:
-		return a.accept(now, h, first.value) || a.open() && h.tag == a.tag
-	case typeAbort, typeShutdownComplete:
-		if first.flags&flagReflected != 0 {
-			return a.open() && h.tag == a.local.tag
-		}
-	}
-	return a.open() && h.tag == a.tag
-}
-
-// chunk takes one chunk in, and says whether the rest of the packet is to be read.
-func (a *Association) chunk(r *reading, c item) bool {
-	switch c.kind {
-	case typeData:
-		return a.data(r, c)
-	case typeSack:
-		if r.reports++; r.reports <= mostReports {
-			a.out.sack(r.now, c.value)
-		}
-	case typeForward:
-		if !r.forward {
-			a.in.forward(c.value)
-			r.forward = true
-		}
-	case typeReconfig:
-		a.reconfig(r, c.value)
-	case typeHeartbeat:
-		a.reply(r, typeHeartbeatAck, c.value)
-	case typeCookieEcho: // admits has dealt with it
-	case typeAbort:
-		a.end(ErrAborted)
-		return false
-	case typeShutdown:
-		a.shut(r.now, c.value)
-	case typeShutdownComplete:
-		if a.state == closing {
-			a.end(nil)
-		}
-		return false
-	case typeInit, typeInitAck, typeHeartbeatAck, typeShutdownAck, typeError, typeCookieAck:
-	default:
-		return a.unknown(r, c)
-	}
-	return true
-}
-
-// data takes a DATA chunk in.
-func (a *Association) data(r *reading, c item) bool {
-	p, ok := parseData(c)
-	if !ok {
-		a.fail(ErrProtocol)
-		return false
-	}
-	r.data = true
-	if a.resets.holds(p.stream, p.tsn) {
-		return true // it will be sent again, and is then of the new stream
-	}
-	switch err := a.in.data(p); {
-	case errors.Is(err, errStream):
-		a.report(r, causeStream, binary.BigEndian.AppendUint16(nil, p.stream))
-	case err != nil:
-		a.fail(err)
-		return false
-	}
-	a.hand()
-	return true
-}
-
-// hand hands over what the assembly has made.
-func (a *Association) hand() {
-	for i, m := range a.in.assembly.ready {
-		a.tell(m)
-		a.in.assembly.ready[i] = Message{}
-	}
-	a.in.assembly.ready = a.in.assembly.ready[:0]
-}
-
-// Causes of errors (RFC 9260 §3.3.10).
-const (
-	causeStream   = 1
-	causeChunk    = 6
-	causeUser     = 12
-	causeProtocol = 13
-)
-
-// unknown does with an unknown chunk what its type asks for (RFC 9260 §3.2).
-func (a *Association) unknown(r *reading, c item) bool {
-	if c.kind&0x40 != 0 {
-		a.report(r, causeChunk, c.whole)
-	}
-	return c.kind&0x80 != 0
-}
-
-func (a *Association) report(r *reading, cause uint16, value []byte) {
-	a.reply(r, typeError, appendParam(nil, cause, value)[:paramHeader+len(value)]) // a chunk's length does not count the last padding
-}
-
-// reply answers a chunk with one of ours in the next packet. What does not fit is left out: the peer asks again.
-func (a *Association) reply(r *reading, kind uint8, value []byte) {
-	r.answers++
-	if r.answers > mostAnswers || packetHeader+len(a.replies)+chunkHeader+padded(len(value)) > a.cfg.MaxPacket {
-		return
-	}
-	a.replies = appendChunk(a.replies, kind, 0, value)
-}
-
-// Poll writes the next packet into buf, which has room for Config.MaxPacket, and returns its length; 0: there is none now. It also
-// does what timers ask for.
-func (a *Association) Poll(now time.Time, buf []byte) int {
-	if n := a.pollGreeting(buf); n > 0 {
-		return n
-	}
-	if a.state == aborting {
-		return a.pollAbort(buf)
-	}
-	if !a.open() {
-		return 0
-	}
-	a.timers(now)
-	if !a.open() {
-		return 0
-	}
-	w := begin(buf, a.cfg.MaxPacket, a.local)
-	if len(a.replies) > 0 {
-		w.b = append(w.b, a.replies...)
-		a.replies = nil
-	}
-	a.pollReport(&w)
-	a.out.forward.write(&w, &a.out)
-	a.out.write(now, &w)
-	a.askResets(now, &w)
-	a.pollShutdown(now, &w)
-	return w.finish()
-}
-
-// pollReport writes the report that is due. One that may wait goes along with data if it leaves room for the first piece of it.
-func (a *Association) pollReport(w *writer) {
-	if !a.in.ack.now {
-		if !a.in.owed() || !a.out.ready() || a.out.pieceSize()+a.in.size() > w.room() {
-			return
-		}
-	}
-	a.in.write(w)
-}
-
-func (a *Association) pollAbort(buf []byte) int {
-	w := begin(buf, a.cfg.MaxPacket, a.local)
-	cause := w.chunk(typeAbort, 0, paramHeader)
-	binary.BigEndian.PutUint16(cause, causeUser)
-	binary.BigEndian.PutUint16(cause[2:], paramHeader)
-	a.state = ended
-	return w.finish()
-}
-
-// timers does what is due.
-func (a *Association) timers(now time.Time) {
-	if !a.in.ack.at.IsZero() && !now.Before(a.in.ack.at) {
-		a.in.ack.now = true
-	}
-	if !a.out.due(now) {
-		a.fail(ErrTimeout)
-	}
-}
-
-// Due returns when Poll is to be called though nothing else happened; the zero time means at once. Without true, only after the
-// next Receive, Send, Taken, Reset or Abort.
-func (a *Association) Due() (time.Time, bool) {
-	switch {
-	case a.state == aborting, a.greeting != nil && a.greeting.answer != nil:
-		return time.Time{}, true
-	case !a.open():
-		return time.Time{}, false
-	case len(a.replies) > 0, a.in.ack.now, a.out.ready(), a.out.forward.due, a.resets.ready(&a.out), a.leaves():
-		return time.Time{}, true
-	}
-	var due time.Time
-	for _, at := range [...]time.Time{a.out.expiry, a.in.ack.at, a.resets.expiry, a.shutdown.expiry} {
-		if !at.IsZero() && (due.IsZero() || at.Before(due)) {
-			due = at
-		}
-	}
-	return due, !due.IsZero()
-}
 
 // Send queues a message. It keeps nothing of b. On an error nothing has changed. now is when a Lifetime begins.
 func (a *Association) Send(now time.Time, stream uint16, ppid uint32, b []byte, r Reliability) error {

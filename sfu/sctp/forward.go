@@ -1,6 +1,9 @@
 package sctp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // forward is what we tell the peer not to wait for any more (RFC 3758 §3.5).
 type forward struct {
@@ -65,7 +68,16 @@ func (o *outbound) abandonRest(sent *chunk) {
 	o.flight.push(end)
 }
 
-// dropNext gives up the message that is next, whose time is over.
+// tooLate gives up the message that is next if its time is over, and says whether it did.
+func (o *outbound) tooLate(now time.Time) bool {
+	c := o.queue.peek()
+	if c == nil || !expired(c, now) || !o.forward.known {
+		return false
+	}
+	o.dropNext()
+	return true
+}
+
 func (o *outbound) dropNext() {
 	s := o.queue.current
 	if s == nil { // nothing of it was sent, so the peer needs not know

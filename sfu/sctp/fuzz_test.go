@@ -62,6 +62,9 @@ func FuzzReceive(f *testing.F) {
 			if in := &a.in; in.assembly.used > 2*a.cfg.Window || len(in.spans) > mostSpans || len(in.assembly.runs) > mostRuns || len(a.replies) > a.cfg.MaxPacket {
 				t.Fatalf("%d bytes, %d spans, %d runs, %d replies", in.assembly.used, len(in.spans), len(in.assembly.runs), len(a.replies))
 			}
+			if due, ok := a.Due(); ok && !due.After(now) {
+				t.Fatal("nothing is written though something is due")
+			}
 			invariants(t, a)
 			if due, ok := a.Due(); ok && round%4 == 3 {
 				if due.After(now) {

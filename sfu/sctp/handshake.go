@@ -43,10 +43,10 @@ type greeting struct {
 	at      time.Time // of the INIT: the cookie's way is the first round trip
 }
 
-// greet answers an INIT (RFC 9260 §5.1, §5.2.1).
-func (a *Association) greet(now time.Time, h header, b []byte) {
+// greet answers an INIT (RFC 9260 §5.1, §5.2.1), and says false if it is none to be answered.
+func (a *Association) greet(now time.Time, h header, b []byte) bool {
 	if len(b) < initHeader || a.state == closing {
-		return
+		return false
 	}
 	g := &greeting{
 		local:  header{from: h.to, to: h.from, tag: binary.BigEndian.Uint32(b)},
@@ -55,10 +55,10 @@ func (a *Association) greet(now time.Time, h header, b []byte) {
 		at:     now,
 	}
 	if g.local.tag == 0 || binary.BigEndian.Uint16(b[8:]) == 0 || binary.BigEndian.Uint16(b[10:]) == 0 {
-		return // RFC 9260 §3.3.2: no tag, no streams
+		return false // RFC 9260 §3.3.2: no tag, no streams
 	}
 	if a.open() && g.local == a.local && g.first == a.resets.first {
-		return // a late repetition of the INIT that made this association
+		return false // a late repetition of the INIT that made this association
 	}
 	if old := a.greeting; old != nil && old.local == g.local && old.first == g.first {
 		g.tag, g.ours, g.cookie, g.sent = old.tag, old.ours, old.cookie, true // it asks again: the same answer
@@ -73,6 +73,7 @@ func (a *Association) greet(now time.Time, h header, b []byte) {
 	unrecognized := g.params(b[initHeader:])
 	g.answer = a.initAck(g, unrecognized)
 	a.greeting = g
+	return true
 }
 
 // params reads the parameters of an INIT and returns those that are to be sent back as not recognized.

@@ -98,8 +98,12 @@ func TestPacketsWithAnotherTagAreIgnored(t *testing.T) {
 	broken := packetOf(header{5000, 5000, r.a.tag}, data(r.tsn, 1, 0, whole, "a"))
 	broken[20] ^= 1
 	r.a.Receive(r.now, broken)
+	r.a.Receive(r.now, packetOf(header{5000, 5000, 0}, newDialer(Config{}).init()[packetHeader:], data(r.tsn, 1, 0, whole, "a")))
 	if e, ok := r.a.Next(); ok {
 		t.Error(e)
+	}
+	if d := r.a.Drops(); d.Packets != 7 || r.a.Drops() != (Drops{}) {
+		t.Errorf("%+v", d)
 	}
 	r.a.Receive(r.now, packetOf(header{5000, 5000, r.a.local.tag}, appendChunk(nil, typeAbort, flagReflected, nil)))
 	if err := r.ended(); !errors.Is(err, ErrAborted) {

@@ -152,6 +152,9 @@ func (h *history) drain(i int) {
 	for range 10000 {
 		n := p.end.Poll(h.now, buf)
 		if n == 0 {
+			if due, ok := p.end.Due(); ok && !due.After(h.now) {
+				h.t.Fatal("nothing is written though something is due")
+			}
 			invariants(h.t, p.a)
 			return
 		}
@@ -297,7 +300,11 @@ func TestWhateverTheNetworkDoesMessagesArriveAsPromised(t *testing.T) {
 	if testing.Short() {
 		histories = 50
 	}
+	seeds := []uint64{102588} // those that have found something
 	for seed := range uint64(histories) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			h := newHistory(t, seed)
 			for range h.rand.IntN(300) {

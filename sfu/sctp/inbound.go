@@ -65,10 +65,13 @@ func parseData(c item) (piece, bool) {
 	}, true
 }
 
-// errStream says that a stream is one too many: the peer is told, and what it sent there is nobody's.
-var errStream = errors.New("sctp: one stream too many")
+// Errors that do not end an association.
+var (
+	errStream = errors.New("sctp: one stream too many")       // the peer is told, and what it sent there is nobody's
+	errBounds = errors.New("sctp: too much or too far ahead") // it is as if it had not arrived
+)
 
-// data takes a DATA chunk in. Other errors than errStream end the association.
+// data takes a DATA chunk in. Other errors than these two end the association.
 func (in *inbound) data(p piece) error {
 	in.ack.told = max(0, in.ack.told-cost(len(p.data)))
 	in.ack.now = in.ack.now || p.flags&flagNow != 0
@@ -84,7 +87,7 @@ func (in *inbound) data(p piece) error {
 	grows := !next && !in.touches(at, p.tsn)
 	if p.tsn-in.last > mostAhead || grows && len(in.spans) == mostSpans || !in.assembly.room(len(p.data), next) {
 		in.ack.now = true
-		return nil
+		return errBounds
 	}
 	_, follows := in.find(p.tsn - 1)
 	in.record(at, p.tsn)
@@ -192,7 +195,7 @@ func (in *inbound) owed() bool { return in.ack.now || !in.ack.at.IsZero() }
 func (in *inbound) taken(n int) {
 	a := &in.assembly
 	a.used = max(0, a.used-n-overhead)
-	if a.free()-in.ack.told >= a.cfg.Window/2 {
+	if a.free()-in.ack.told >= a.cfg.Window/4 { // not half: what waits for its rest may take that
 		in.ack.now = true
 	}
 }

@@ -201,7 +201,12 @@ func TestThePeersResetWaitsForItsData(t *testing.T) {
 	}
 	r.send(data(n+2, 3, 0, whole, "new")) // of the next use, too early: it will come again
 	r.send(resetRequest(number+1, n+1, 3))
-	r.send(data(n, 3, 0, whole, "a"))
+	r.chunks()
+	r.send(resetRequest(number, n+1, 3)) // late
+	if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != resultInProgress {
+		t.Errorf("%x", b)
+	}
+	r.send(data(n, 3, 0, whole, "a"), resetRequest(number+2, n+1, 3))
 	var order []string
 	for e, ok := r.a.Next(); ok; e, ok = r.a.Next() {
 		switch e := e.(type) {
@@ -217,7 +222,7 @@ func TestThePeersResetWaitsForItsData(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	r.chunks()
-	r.send(resetRequest(number+1, n+1, 3), data(n+2, 3, 0, whole, "new"))
+	r.send(resetRequest(number+2, n+1, 3), data(n+2, 3, 0, whole, "new"))
 	if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != resultPerformed {
 		t.Errorf("%x", b)
 	}
@@ -247,6 +252,9 @@ func TestOneStreamTooManyIsRefusedAndTheOthersGoOn(t *testing.T) {
 	}
 	if b := r.one(typeError).value; binary.BigEndian.Uint16(b) != causeStream || b[5] != 3 {
 		t.Errorf("%x", b)
+	}
+	if d := r.a.Drops(); d != (Drops{Streams: 1}) {
+		t.Errorf("%+v", d)
 	}
 	for i := range uint16(2) {
 		if err := r.a.Send(r.now, i, 53, []byte("x"), Reliability{}); err != nil {
@@ -314,7 +322,7 @@ func TestANumberUsedTwiceIsOneMessage(t *testing.T) {
 func TestWhatIsFarAheadIsNotTaken(t *testing.T) {
 	r := newRaw(t, Config{})
 	r.send(data(r.tsn+mostAhead, 1, 1, whole, "b"), data(r.tsn+1<<30, 1, 2, whole, "c"))
-	if r.a.in.assembly.used != 0 || r.a.in.spans != nil {
+	if r.a.in.assembly.used != 0 || r.a.in.spans != nil || r.a.Drops() != (Drops{Data: 2}) {
 		t.Error("it was")
 	}
 	r.send(data(r.tsn+mostAhead-1, 1, 1, whole, "b"))

@@ -3,6 +3,7 @@ package sctp
 import (
 	"runtime"
 	"testing"
+	"time"
 )
 
 func TestAnIdleAssociationIsSmall(t *testing.T) {
@@ -27,8 +28,21 @@ func TestAnIdleAssociationIsSmall(t *testing.T) {
 			}
 		}
 		exchange(t, start(), c, s)
-		exchange(t, start().Add(holdBack), c, s)
-		messages(s)
+		lost := true
+		for range 50 { // the first is lost, and all others wait for it
+			if err := c.Send(start(), 1, 53, make([]byte, 100), Reliability{}); err != nil {
+				t.Fatal(err)
+			}
+			if n := c.Poll(start(), buf); !lost {
+				s.Receive(start(), buf[:n])
+			}
+			lost = false
+		}
+		exchange(t, start(), c, s)
+		exchange(t, start().Add(time.Second), c, s)
+		if got := messages(s); len(got) != 52 {
+			t.Fatalf("%d messages", len(got))
+		}
 		if s.Buffered(0) != 0 || s.Poll(start(), buf) != 0 {
 			t.Fatal("not idle")
 		}

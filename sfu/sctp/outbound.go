@@ -66,8 +66,7 @@ func (o *outbound) write(now time.Time, w *writer) {
 		if c == nil || !o.mayFly(c) {
 			break
 		}
-		if expired(c, now) && o.forward.known {
-			o.dropNext()
+		if o.tooLate(now) {
 			continue
 		}
 		if dataHeader+padded(len(c.data)) > w.room() {
@@ -83,8 +82,11 @@ func (o *outbound) write(now time.Time, w *writer) {
 
 // launch sends a chunk for the first time.
 func (o *outbound) launch(now time.Time, w *writer, c *chunk) {
-	if o.flight.n == 0 && !o.used.IsZero() {
-		o.congestion.idle(now.Sub(o.used), o.clock.timeout)
+	if o.flight.n == 0 {
+		if !o.used.IsZero() {
+			o.congestion.idle(now.Sub(o.used), o.clock.timeout)
+		}
+		o.expiry = now.Add(o.clock.timeout) // it may have run for a peer without room
 	}
 	s := c.stream
 	s.inFlight++

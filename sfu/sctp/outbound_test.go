@@ -433,3 +433,32 @@ func TestTheMessageAfterOneGivenUpHasTheNextNumber(t *testing.T) {
 		t.Errorf("number %d", c.ssn)
 	}
 }
+
+func TestATimerForAPeerWithoutRoomIsNotThatOfWhatIsSentLater(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.send(sack(r.a.out.flight.base, 0))
+	r.say(1, "a", Reliability{})
+	r.chunks()
+	blocked, _ := r.a.Due()
+	r.now = blocked.Add(-time.Millisecond)
+	r.send(sack(r.a.out.flight.base, 1000))
+	if _, texts := r.sent(); len(texts) != 1 {
+		t.Fatal(texts)
+	}
+	if due, _ := r.a.Due(); due.Before(r.now.Add(leastTimeout)) {
+		t.Errorf("taken for lost after %v", due.Sub(r.now))
+	}
+}
+
+func TestAPeerThatCannotBeToldGetsEverything(t *testing.T) {
+	r := newRaw(t, Config{})
+	r.a.out.forward.known = false
+	r.say(1, "a", Reliability{Limited: true, Lifetime: time.Millisecond})
+	for range 3 {
+		if _, texts := r.sent(); len(texts) != 1 {
+			t.Fatal(texts)
+		}
+		r.now, _ = r.a.Due()
+	}
+	r.none(typeForward)
+}
