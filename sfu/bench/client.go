@@ -151,7 +151,7 @@ func (c *client) media(b []byte, at int64) {
 		c.received.broken(fmt.Errorf("stream %d, packet %d: %w", binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:]), err))
 		return
 	}
-	c.received.opened(number, at, sample)
+	c.received.opened(b, number, at, sample)
 }
 
 // reports reads the server's: a publisher is asked for key frames.

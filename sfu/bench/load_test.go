@@ -111,7 +111,8 @@ func TestJoinedDatagramsComeOneByOne(t *testing.T) {
 func FuzzControl(f *testing.F) {
 	message := make([]byte, controlSpace)
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&message[0]))
-	h.Level, h.Type, h.Len = unix.IPPROTO_UDP, unix.UDP_GRO, uint64(unix.CmsgLen(4))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_GRO
+	h.SetLen(unix.CmsgLen(4))
 	binary.NativeEndian.PutUint32(message[unix.CmsgLen(0):], 1200)
 	f.Add(message, 5000)
 	f.Add([]byte{}, 100)
@@ -166,6 +167,32 @@ func TestLossIsCountedAndAskedForOnce(t *testing.T) {
 	r.packet(media(5, 6, videoType), at)
 	if w := r.window(); w.packets != 1 || w.lost != 0 {
 		t.Errorf("after reset: %+v", w)
+	}
+}
+
+// A receiver that decrypts one packet of five has to decrypt one of each stream before its numbers wrap, or it never will
+// (RFC 3711 §3.3.1).
+func TestNewStreamsAreDecryptedFromTheFirstPacket(t *testing.T) {
+	r := received{sent: new(sendings)}
+	r.sent.note(9)
+	at := time.Now().UnixNano()
+	for seq := range uint16(sampleEvery - 2) {
+		b := media(seq, seq, videoType)
+		if _, sample := r.packet(b, at); !sample {
+			t.Errorf("packet %d is not decrypted, though none before it was", seq)
+		}
+	}
+	b := media(sampleEvery-2, sampleEvery-2, videoType)
+	r.packet(b, at)
+	r.opened(b, 9, at, true)
+	var samples int
+	for i := range uint16(10 * sampleEvery) {
+		if _, sample := r.packet(media(sampleEvery+i, sampleEvery+i, videoType), at); sample {
+			samples++
+		}
+	}
+	if samples != 10 {
+		t.Errorf("%d packets of %d are decrypted", samples, 10*sampleEvery)
 	}
 }
 
@@ -256,6 +283,33 @@ func TestRateIsWhatReachesSubscribers(t *testing.T) {
 	} {
 		if got := c.rate(); got != c.want {
 			t.Errorf("%d to %d in %d rooms are %v packets a second, not %v", c.publishers, c.subscribers, c.rooms, got, c.want)
+		}
+	}
+}
+
+// What the load itself did, and what others did beside it, does not enter the server's figures.
+func TestFiguresOfServerLoadAndOthersAreApart(t *testing.T) {
+	start := time.Unix(1000, 0)
+	before := mark{server: usage{CPU: 100, Mallocs: 5}, used: [2]int64{7000, 8000}, own: 50, at: start}
+	after := mark{
+		server: usage{CPU: 100 + 400_000, Mallocs: 5 + 3000}, used: [2]int64{7000 + 500_000, 8000 + 250_000},
+		own: 50 + 200_000, played: 200, late: 1, drops: 3, at: start.Add(time.Second),
+	}
+	seen := tally{packets: 99_000, lost: 1000}
+	for i := range 101 {
+		seen.times = append(seen.times, time.Duration(100-i)*time.Millisecond)
+	}
+	o := judge(before, after, seen)
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"CPU", o.cpu, 400.0 / 99}, {"busy", o.busy, 0.4}, {"allocations", o.allocs, 3.0 / 99}, {"loss", o.loss, 1},
+		{"median", o.p50, 50}, {"99th", o.p99, 99}, {"rate", o.packetsRate, 99_000}, {"load", o.load, 0.2}, {"late", o.late, 0.5},
+		{"dropped", o.dropped, 3}, {"beside the server", o.beside, 10}, {"beside the load", o.besideLoad, 5},
+	} {
+		if diff := c.got - c.want; diff < -1e-9 || diff > 1e-9 {
+			t.Errorf("%s is %v, not %v", c.name, c.got, c.want)
 		}
 	}
 }

@@ -41,10 +41,11 @@ type stream struct {
 	base    uint32
 	packets uint32
 	missing []uint16 // to be asked for
+	opened  bool     // a packet of it was decrypted: from then on it is known how often its numbers have wrapped
 }
 
 // packet takes an RTP packet, still encrypted: its header is not. first says whether it came for the first time, sample whether
-// its time is to be noted.
+// it is to be decrypted and timed.
 func (r *received) packet(b []byte, at int64) (first, sample bool) {
 	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
 	now := time.Unix(0, at)
@@ -67,7 +68,7 @@ func (r *received) packet(b []byte, at int64) (first, sample bool) {
 	}
 	r.packets++
 	s.take(seq)
-	return true, r.packets%sampleEvery == 0
+	return true, r.packets%sampleEvery == 0 || !s.opened
 }
 
 func (s *stream) take(seq uint16) {
@@ -114,16 +115,17 @@ func transportNumber(b []byte) (uint16, bool) {
 	return 0, false
 }
 
-// opened takes the number in a packet, and with sample notes how long it was under way.
-func (r *received) opened(number uint64, at int64, sample bool) {
+// opened takes a packet that was decrypted, and its number. With sample it notes how long it was under way.
+func (r *received) opened(b []byte, number uint64, at int64, sample bool) {
 	d, ok := r.sent.since(number, at)
 	if !ok {
 		r.broken(fmt.Errorf("packet %d came %v before it was sent, or never was sent", number, -d))
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.streams[binary.BigEndian.Uint32(b[8:])].opened = true
 	if sample {
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		r.times = append(r.times, d)
 	}
 }

@@ -36,7 +36,7 @@ func (k *sink) take(b []byte, at int64) {
 		return
 	}
 	_, sample := k.received.packet(b, at)
-	k.received.opened(binary.BigEndian.Uint64(b[rtpHeader:]), at, sample)
+	k.received.opened(b, binary.BigEndian.Uint64(b[rtpHeader:]), at, sample)
 }
 
 func (k *sink) listener() *listener {

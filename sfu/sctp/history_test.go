@@ -300,7 +300,11 @@ func TestWhateverTheNetworkDoesMessagesArriveAsPromised(t *testing.T) {
 	if testing.Short() {
 		histories = 50
 	}
+	seeds := []uint64{102588} // those that have found something
 	for seed := range uint64(histories) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			h := newHistory(t, seed)
 			for range h.rand.IntN(300) {

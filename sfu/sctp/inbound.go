@@ -195,7 +195,7 @@ func (in *inbound) owed() bool { return in.ack.now || !in.ack.at.IsZero() }
 func (in *inbound) taken(n int) {
 	a := &in.assembly
 	a.used = max(0, a.used-n-overhead)
-	if a.free()-in.ack.told >= a.cfg.Window/2 {
+	if a.free()-in.ack.told >= a.cfg.Window/4 { // not half: what waits for its rest may take that
 		in.ack.now = true
 	}
 }

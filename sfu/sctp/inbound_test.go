@@ -201,7 +201,12 @@ func TestThePeersResetWaitsForItsData(t *testing.T) {
 	}
 	r.send(data(n+2, 3, 0, whole, "new")) // of the next use, too early: it will come again
 	r.send(resetRequest(number+1, n+1, 3))
-	r.send(data(n, 3, 0, whole, "a"))
+	r.chunks()
+	r.send(resetRequest(number, n+1, 3)) // late
+	if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != resultInProgress {
+		t.Errorf("%x", b)
+	}
+	r.send(data(n, 3, 0, whole, "a"), resetRequest(number+2, n+1, 3))
 	var order []string
 	for e, ok := r.a.Next(); ok; e, ok = r.a.Next() {
 		switch e := e.(type) {
@@ -217,7 +222,7 @@ func TestThePeersResetWaitsForItsData(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	r.chunks()
-	r.send(resetRequest(number+1, n+1, 3), data(n+2, 3, 0, whole, "new"))
+	r.send(resetRequest(number+2, n+1, 3), data(n+2, 3, 0, whole, "new"))
 	if b := r.one(typeReconfig).value; binary.BigEndian.Uint32(b[8:]) != resultPerformed {
 		t.Errorf("%x", b)
 	}

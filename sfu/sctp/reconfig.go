@@ -56,6 +56,7 @@ type resets struct {
 // deferred is a request that has come before all data that it is about.
 type deferred struct {
 	number  uint32
+	before  uint32 // how many numbers before it the same was asked under
 	last    tsn
 	streams []uint16
 }
@@ -181,12 +182,13 @@ func (a *Association) answer(r *reading, number, result uint32) {
 // answered: it comes again.
 func (a *Association) resetAsked(r *reading, number uint32, last tsn, list []byte) {
 	rs := &a.resets
+	a.deferredResets() // the packet may have brought what they wait for
 	switch ahead := int32(number - rs.expected); {
 	case ahead > 0:
 		return
 	case ahead < 0:
 		result := uint32(resultPerformed)
-		if slices.ContainsFunc(rs.deferred, func(d deferred) bool { return d.number == number }) {
+		if slices.ContainsFunc(rs.deferred, func(d deferred) bool { return d.number-number <= d.before }) {
 			result = resultInProgress
 		}
 		a.answer(r, number, result)
@@ -204,7 +206,10 @@ func (a *Association) resetAsked(r *reading, number uint32, last tsn, list []byt
 		a.answer(r, number, resultPerformed)
 		return
 	}
-	rs.deferred = slices.DeleteFunc(rs.deferred, d.same)
+	if i := slices.IndexFunc(rs.deferred, d.same); i >= 0 {
+		d.before = number - (rs.deferred[i].number - rs.deferred[i].before)
+		rs.deferred = slices.Delete(rs.deferred, i, i+1)
+	}
 	if len(rs.deferred) == mostDeferred {
 		return
 	}
