@@ -237,6 +237,14 @@ func (p *client) offer(x *transport, o *webrtc.OfferOptions) *answer.Description
 }
 
 // sends checks that media of the client's arrives and decrypts.
+// saysGoodbye ends DTLS, which tells the server. GracefulClose may close ICE before its goodbye is sent, when SCTP closes DTLS first.
+func (p *client) saysGoodbye() {
+	p.t.Helper()
+	if err := p.SCTP().Transport().Stop(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *client) sends(x *transport, seq *uint16) {
 	p.t.Helper()
 	keys, ok := x.Keys()

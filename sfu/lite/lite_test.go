@@ -109,9 +109,7 @@ func TestTheClientMayHaveOneDTLSRoleOnly(t *testing.T) {
 			p.offer(x, &webrtc.OfferOptions{ICERestart: true})
 			var seq uint16
 			p.sends(x, &seq)
-			if err := p.GracefulClose(); err != nil {
-				t.Fatal(err)
-			}
+			p.saysGoodbye()
 			x.waitFor(t, lite.Closed)
 		})
 	}
@@ -232,7 +230,7 @@ func TestPeerThatClosesIsNoticed(t *testing.T) {
 	p := connect(t, x, clientConfig{})
 	ch := x.channel(t)
 	ch.OnMessage(func([]byte) {})
-	_ = p.GracefulClose()
+	p.saysGoodbye()
 	x.waitFor(t, lite.Closed)
 	select {
 	case c := <-x.gone:
@@ -312,7 +310,7 @@ func TestComingAndGoingLeavesNothingBehind(t *testing.T) {
 		case 0: // the client leaves
 			x.waitFor(t, lite.Connected)
 			p.echoes(x.channel(t), true)
-			_ = p.GracefulClose()
+			p.saysGoodbye()
 			eventually(t, "the end", func() bool { // a TCP connection may be reset before its last words are read
 				return x.State() == lite.Closed || x.State() == lite.Failed
 			})
