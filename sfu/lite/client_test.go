@@ -236,7 +236,6 @@ func (p *client) offer(x *transport, o *webrtc.OfferOptions) *answer.Description
 	return d
 }
 
-// sends checks that media of the client's arrives and decrypts.
 // saysGoodbye ends DTLS, which tells the server. GracefulClose may close ICE before its goodbye is sent, when SCTP closes DTLS first.
 func (p *client) saysGoodbye() {
 	p.t.Helper()
@@ -245,6 +244,7 @@ func (p *client) saysGoodbye() {
 	}
 }
 
+// sends checks that media of the client's arrives and decrypts.
 func (p *client) sends(x *transport, seq *uint16) {
 	p.t.Helper()
 	keys, ok := x.Keys()
