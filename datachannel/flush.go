@@ -51,7 +51,7 @@ func (h *Hub) bringUpToDate(now time.Time, m *Member) {
 
 func (h *Hub) flushMember(now time.Time, m *Member) (next time.Time, ok bool) {
 	reliable, lossy := m.wires[Reliable], m.wires[Lossy]
-	if reliable != nil && reliable.open && !reliable.blocked {
+	if reliable != nil && !reliable.blocked {
 		next, ok = h.flushWire(now, reliable, outbox.Wires{Counted: true, Lossy: lossy == nil})
 	}
 	if lossy != nil && !lossy.blocked {

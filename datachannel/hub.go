@@ -50,6 +50,7 @@ type Hub struct {
 	agenda   agenda
 	presence *presence.Map
 	library  library
+	attached uint64 // wires, ever
 	fragment uint64 // id of the last frame that was cut into fragments
 	scratch  []byte // one wire message
 	single   [1][]byte
@@ -169,30 +170,36 @@ func (h *Hub) leave(now time.Time, m *Member) {
 	h.gauges()
 }
 
+// attach takes note of a wire. A lossy one takes the place of the one before at once, a reliable one when it says hello: until then its
+// other end may not know that it is there.
 func (h *Hub) attach(w *Wire) {
-	m := w.member
-	if m.left {
-		return
+	h.attached++
+	w.number = h.attached
+	if w.lane == Lossy && !w.member.left {
+		h.replace(w)
 	}
-	w.open = w.lane == Lossy
+}
+
+// replace puts a wire into the place of the one before, which is closed.
+func (h *Hub) replace(w *Wire) {
+	m := w.member
 	old := m.wires[w.lane]
 	m.wires[w.lane] = w
 	h.agenda.mark(m)
 	h.gauges()
 	if old != nil {
+		old.gone = true
 		h.hangUp(old)
 	}
 }
 
-func (h *Hub) detachIfCurrent(w *Wire) {
-	if w.current() {
-		h.detach(w)
-	}
-}
-
+// detach takes a wire away.
 func (h *Hub) detach(w *Wire) {
-	w.member.wires[w.lane] = nil
-	h.gauges()
+	if w.current() {
+		w.member.wires[w.lane] = nil
+		h.gauges()
+	}
+	w.gone = true
 }
 
 // hangUp closes a wire that is the member's no more: another has taken its place, or its other end does not follow the protocol.

@@ -239,6 +239,32 @@ func TestTheWireThatIsReplacedIsClosed(t *testing.T) {
 	})
 }
 
+// TestAWireReplacesTheOneBeforeWithItsHello attaches wires that say nothing, and one that says hello too late: nothing is lost, and only
+// what was replaced, or is too late, is closed.
+func TestAWireReplacesTheOneBeforeWithItsHello(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, Config{})
+		a, b := join(t, h, "a", everything), join(t, h, "b", everything)
+		old, early, silent := a.conn, &wireEnd{}, &wireEnd{}
+		late := a.member.Attach(Reliable, early)
+		a.member.Attach(Reliable, silent)
+		b.send("t", "1")
+		a.send("t", "2")
+		a.wantMessages("b t 1")
+		b.wantMessages("a t 2")
+		if old.closed || silent.closed {
+			t.Error("closed before another said hello")
+		}
+		a.connect()
+		late.Receive(frame.Append(nil, frame.Hello{Version: 1, Stream: a.stream, Received: a.received}))
+		b.send("t", "3")
+		a.wantMessages("b t 1", "b t 3")
+		if !old.closed || a.conn.closed || len(early.take()) > 0 {
+			t.Error("the newest that said hello does not count")
+		}
+	})
+}
+
 func TestAnotherStreamStartsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, Config{})

@@ -82,7 +82,7 @@ type (
 func (o opJoin) do(h *Hub, now time.Time)  { h.join(now, o.member) }
 func (o opLeave) do(h *Hub, now time.Time) { h.leave(now, o.member) }
 func (o opAttach) do(h *Hub, _ time.Time)  { h.attach(o.wire) }
-func (o opDetach) do(h *Hub, _ time.Time)  { h.detachIfCurrent(o.wire) }
+func (o opDetach) do(h *Hub, _ time.Time)  { h.detach(o.wire) }
 func (o opDrained) do(h *Hub, _ time.Time) { h.drained(o.wire) }
 func (o opDocOpen) do(h *Hub, now time.Time) {
 	<-o.reader.visit.slots

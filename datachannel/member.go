@@ -33,8 +33,9 @@ type Member struct {
 	docs    map[uint64]*DocReader
 }
 
-// Attach gives the member a way to be reached on a lane, in place of the one before, whose Conn the hub closes. Close the Conn and
-// Detach the Wire when it has ended; the hub closes it when the member does not follow the protocol.
+// Attach gives the member a way to be reached on a lane, in place of the one before, whose Conn the hub closes: at once on the lossy lane,
+// with its hello on the reliable one. Close the Conn and Detach the Wire when it has ended; the hub closes it when the member does not
+// follow the protocol.
 func (m *Member) Attach(l Lane, c Conn) *Wire {
 	w := &Wire{member: m, lane: l, conn: c}
 	c.OnDrain(lowWater, w.drained)
@@ -55,9 +56,11 @@ type Wire struct {
 	draining atomic.Bool // opDrained is in the mailbox
 
 	// Owned by run.
-	open    bool // hello was answered (reliable lane); always true on the lossy one
-	blocked bool // waits for OnDrain
-	room    int  // bytes it takes before it has to be asked how much it holds
+	number  uint64 // rises
+	open    bool   // hello was answered; never on the lossy lane
+	gone    bool   // detached, replaced or refused
+	blocked bool   // waits for OnDrain
+	room    int    // bytes it takes before it has to be asked how much it holds
 }
 
 // Receive takes one wire message that arrived; b is the member's to keep. It blocks while much of the member's waits for
@@ -81,3 +84,9 @@ func (w *Wire) drained() {
 
 // current says whether the wire is still the member's.
 func (w *Wire) current() bool { return !w.member.left && w.member.wires[w.lane] == w }
+
+// begins says whether the wire may still say hello: none that is newer has.
+func (w *Wire) begins() bool {
+	now := w.member.wires[w.lane]
+	return w.lane == Reliable && !w.open && !w.gone && !w.member.left && (now == nil || now.number < w.number)
+}

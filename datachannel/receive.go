@@ -15,7 +15,7 @@ const tellLimited = 100 * time.Millisecond
 
 // receive takes one wire message.
 func (h *Hub) receive(now time.Time, w *Wire, b []byte) {
-	if !w.current() {
+	if !w.current() && !w.begins() {
 		h.meter.dropped(DroppedStale, 1)
 		return
 	}
@@ -28,7 +28,7 @@ func (h *Hub) receive(now time.Time, w *Wire, b []byte) {
 		h.refuseWire(now, w, refuse(CodeMalformed, fmt.Sprintf("A wire message has 1 to %d bytes.", frame.MaxMessage)))
 		return
 	}
-	for len(b) > 0 && w.current() {
+	for len(b) > 0 && (w.current() || w.begins()) {
 		raw, rest, err := frame.Next(b)
 		if err != nil {
 			h.refuseWire(now, w, refuse(CodeMalformed, "A wire message cannot be divided into frames."))
@@ -53,15 +53,14 @@ func (h *Hub) refuseWire(now time.Time, w *Wire, r *refusal) {
 
 func (h *Hub) receiveFrame(now time.Time, w *Wire, raw frame.Raw, size int) {
 	m := w.member
-	if raw.Type.Counted() {
-		switch {
-		case w.lane == Lossy:
-			h.malformed(now, m, "This type of frame travels on the reliable lane only.")
-			return
-		case !w.open:
-			h.refuseWire(now, w, refuse(CodeMalformed, "The first frame on a reliable wire is hello."))
-			return
-		}
+	switch {
+	case w.lane == Reliable && !w.open && raw.Type != frame.TypeHello:
+		h.refuseWire(now, w, refuse(CodeMalformed, "The first frame on a reliable wire is hello."))
+		return
+	case w.lane == Lossy && raw.Type.Counted():
+		h.malformed(now, m, "This type of frame travels on the reliable lane only.")
+		return
+	case raw.Type.Counted():
 		m.in.Count(now, size)
 	}
 	if raw.Type == frame.TypeAck {
@@ -136,6 +135,7 @@ func (h *Hub) hello(now time.Time, w *Wire, f frame.Hello) {
 		m.out.Restart(now)
 	}
 	w.open = true
+	h.replace(w)
 	h.transmit(w, frame.Append(h.scratch[:0], frame.Welcome{
 		Version: frame.Version, Stream: m.stream, Received: m.in.Received(),
 		MessageBytes: uint64(h.cfg.MessageBytes), PresenceBytes: uint64(h.cfg.PresenceBytes),

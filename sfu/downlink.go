@@ -48,6 +48,18 @@ func newDownlink(e *Engine, l *lane) *downlink {
 	return d
 }
 
+// account has the budget know what was sent lately, on s and the others: it is not told with every packet, for then every packet would
+// have to read it.
+func (d *downlink) account(s *slot) {
+	sent := s.lately
+	s.lately = 0
+	for _, other := range d.slots {
+		sent += other.lately
+		other.lately = 0
+	}
+	d.budget.Sent(sent)
+}
+
 // start has the lane look after what is not sent yet.
 func (d *downlink) start() {
 	if !d.polled {

@@ -54,7 +54,7 @@ func (s *slot) catchUp(now time.Time, p *Publication) bool {
 	f := l.format(run.source)
 	s.replay = &replay{layer: l, source: run.source, reader: forward.NewReader(&f), next: run.first, newest: run.newest, bucket: pace.Bucket{Rate: rate, Burst: s.downlink.burst}}
 	s.count.replays.Add(1)
-	s.downlink.lane.now(now)
+	s.lane.now(now)
 	if _, more := s.replayOn(now); more {
 		s.downlink.start()
 	}
@@ -63,7 +63,7 @@ func (s *slot) catchUp(now time.Time, p *Publication) bool {
 
 // replayOn sends what may be sent now. more is false when it has caught up or was given up, else next is when to go on.
 func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
-	r, w := s.replay, s.downlink.lane
+	r, w := s.replay, s.lane
 	for r.next <= r.newest {
 		raw, ok := r.layer.ring.Get(r.next, w.raw[:0])
 		w.in = forward.In{}
@@ -87,7 +87,7 @@ func (s *slot) replayOn(now time.Time) (next time.Time, more bool) {
 
 // again sends the packet in lane.in as the next one of the replay. It says whether it could.
 func (s *slot) again(now time.Time, r *replay) bool {
-	w := s.downlink.lane
+	w := s.lane
 	in := &w.in
 	in.N, in.Newer = r.next, true
 	r.reader.Read(in)

@@ -15,7 +15,7 @@ func (s *slot) PictureLost() {
 	}
 	var l *layer
 	var spatial uint8
-	s.downlink.lane.Do(func() {
+	s.lane.Do(func() {
 		s.sent.PictureLost()
 		l, spatial = s.target, s.highest.Spatial
 	})
@@ -30,8 +30,8 @@ func (s *slot) PictureLost() {
 // Nacked sends packets again (RFC 4588), part of link.Feedback.
 func (s *slot) Nacked(now time.Time, seqs []uint16) {
 	s.count.nacks.Add(uint64(len(seqs)))
-	s.downlink.lane.Do(func() {
-		s.downlink.lane.now(now)
+	s.lane.Do(func() {
+		s.lane.now(now)
 		s.sent.RoundTrip = time.Duration(s.downlink.roundTrip.Load())
 		for _, seq := range seqs {
 			s.nacked(now, seq)
@@ -43,6 +43,7 @@ func (s *slot) nacked(now time.Time, seq uint16) {
 	sent, refusal := s.sent.Resend(now, seq)
 	switch refusal {
 	case forward.Granted:
+		s.downlink.account(s)
 		if s.downlink.budget.Spend(now, packetBytes) {
 			s.downlink.repeat(now, s, sent)
 		} else {
@@ -63,7 +64,7 @@ func (s *slot) nacked(now time.Time, seq uint16) {
 
 // resend sends a packet again, if it is still there. It is called in the lane.
 func (s *slot) resend(now time.Time, sent *forward.Sent) {
-	w := s.downlink.lane
+	w := s.lane
 	raw, ok := sent.Packet(w.raw[:0])
 	if !ok || w.in.Parse(raw) != nil {
 		s.count.drop(dropRTXUnknown)

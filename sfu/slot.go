@@ -19,19 +19,25 @@ type slot struct {
 	rev      int // the answer that made it
 	count    *counters
 	downlink *downlink
+	lane     *lane // of downlink
 	sender   link.Sender
 
 	// Owned by who is in the downlink's lane.
 	view
-	stream *forward.Rewriter // the outgoing stream
-	replay *replay           // nil for none
-	caught caughtUp          // by the last replay
-	sent   forward.History   // of video
-	rtx    uint16            // sequence number of the last retransmission
+	stream forward.Rewriter // the outgoing stream
+	replay *replay          // nil for none
+	caught caughtUp         // by the last replay
+	sent   forward.History  // of video
+	rtx    uint16           // sequence number of the last retransmission
+	lately int              // bytes sent that the downlink's budget does not know of yet
 
 	showing atomic.Pointer[Publication] // changed by the transport's loop only
 	open    atomic.Bool                 // the client has applied the answer and is connected; likewise
 }
+
+// firstNumber is a random sequence number in the lower half: who gets the first packet of a stream takes it for one before the first
+// rollover (RFC 3711 §3.3.1), and would decrypt nothing for ever if the numbers had rolled over while the first ones were lost.
+func firstNumber() uint16 { return uint16(rand.Uint32N(1 << 15)) } //nolint:gosec // likewise
 
 // view is what a slot shows, as the lane knows it.
 type view struct {
@@ -44,16 +50,16 @@ type view struct {
 
 func newSlot(s Slot, sender link.Sender, rev int, d *downlink) *slot {
 	return &slot{
-		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d,
+		Slot: s, sender: sender, rev: rev, count: &d.engine.counters, downlink: d, lane: d.lane,
 		view:   view{highest: codec.Layer{Spatial: forward.Top, Temporal: forward.Top}},
-		stream: forward.NewRewriter(uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
-		rtx:    uint16(rand.Uint32()),                                     //nolint:gosec // likewise
+		stream: *forward.NewRewriter(firstNumber(), rand.Uint32()), //nolint:gosec // RFC 3550 §5.1 asks for random, SRTP hides it
+		rtx:    firstNumber(),
 	}
 }
 
 // show makes the slot show p, nil for nothing. It is called by the transport's loop only.
 func (s *slot) show(p *Publication) {
-	was, served, lane := s.showing.Swap(p), false, s.downlink.lane
+	was, served, lane := s.showing.Swap(p), false, s.lane
 	var spatial uint8
 	lane.Do(func() {
 		spatial = s.highest.Spatial
@@ -86,7 +92,7 @@ func (s *slot) setOpen(open bool) {
 	}
 	p, served := s.showing.Load(), false
 	var spatial uint8
-	s.downlink.lane.Do(func() {
+	s.lane.Do(func() {
 		s.on, spatial = open, s.highest.Spatial
 		s.lose()
 		if open && p != nil {
@@ -168,7 +174,7 @@ func (s *slot) follows(b *batch, in *forward.In) bool {
 
 // add makes of a packet what is to be sent, and puts it behind the others of lane.run. send must follow, while the packet is there.
 func (s *slot) add(now time.Time, l *layer, in *forward.In) forward.Verdict {
-	w := s.downlink.lane
+	w := s.lane
 	if len(w.run) == maxRun {
 		s.send()
 	}
@@ -185,7 +191,7 @@ func (s *slot) add(now time.Time, l *layer, in *forward.In) forward.Verdict {
 
 // send sends lane.run.
 func (s *slot) send() {
-	w := s.downlink.lane
+	w := s.lane
 	n, bytes := len(w.run), 0
 	if n == 0 {
 		return
@@ -197,7 +203,7 @@ func (s *slot) send() {
 		s.count.dropped[dropSend].Add(uint64(n - sent)) //nolint:gosec // not negative
 	}
 	w.run = w.run[:0]
-	s.downlink.budget.Sent(bytes)
+	s.lately += bytes
 	s.count.packetsOut.Add(uint64(n))
 	s.count.bytesOut.Add(uint64(bytes)) //nolint:gosec // likewise
 }
@@ -241,7 +247,7 @@ func (s *slot) retarget(l *layer, source *source) {
 
 // setTarget sets the highest layer that is shown. It is called by the transport's loop only.
 func (s *slot) setTarget(highest codec.Layer) {
-	s.downlink.lane.Do(func() {
+	s.lane.Do(func() {
 		s.highest = highest
 		s.stream.SetTarget(highest)
 	})

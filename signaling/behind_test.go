@@ -3,10 +3,13 @@ package signaling_test
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/turnout-rtc/turnout/datachannel"
 	"github.com/turnout-rtc/turnout/datachannel/yjs"
@@ -19,7 +22,7 @@ func TestAReaderOfADocumentThatDoesNotCatchUpIsClosed(t *testing.T) {
 	a := openArchive(t, busyTalk(), nil, func(c *signaling.Config) {
 		c.Timeout, c.Visits.CatchUp = time.Minute, time.Millisecond // it is silent, too
 	})
-	slow := a.callY("slow").open()
+	slow := a.callSteady("/y/room/notes?token=" + token(t, "slow")).open()
 	ada := a.callY("ada").open()
 	a.talk(ada)
 	_ = slow.ws.SetReadDeadline(time.Now().Add(3 * patience))
@@ -33,6 +36,27 @@ func busyTalk() datachannel.Config {
 		Rate: 1 << 20, Burst: 1 << 20, RateBytes: 1 << 30, BurstBytes: 1 << 30,
 		MessageBytes: 64 << 10, DocumentBytes: 400 << 10, QueueBytes: 500 << 10,
 	}
+}
+
+// callSteady is call for a connection with a receive buffer of a size of its own: what Linux gives one that reads nothing for a while may
+// shrink to less than a segment of loopback, and then it takes half a minute to read on.
+func (a *archive) callSteady(path string) *caller {
+	a.t.Helper()
+	dialer := websocket.Dialer{NetDial: func(network, addr string) (net.Conn, error) {
+		conn, err := net.Dial(network, addr)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(200 << 10)
+		}
+		return conn, err
+	}}
+	ws, response, err := dialer.Dial(a.wsURL()+path, nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	a.t.Cleanup(func() { _ = ws.Close() })
+	_ = ws.SetReadDeadline(time.Now().Add(3 * patience))
+	return &caller{t: a.t, ws: ws}
 }
 
 // wave has a client move its cursor, with much to say about it: so many bytes.
@@ -65,7 +89,7 @@ func TestASlowReaderOfADocumentIsBroughtUpToDate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := openArchive(t, busyTalk(), nil, func(c *signaling.Config) { c.Timeout = time.Minute }) // it is silent, too
-			slow := a.call(wire.path)
+			slow := a.callSteady(wire.path)
 			if wire.acks > 0 {
 				wire.send(slow, yjs.Token, nil)
 			}

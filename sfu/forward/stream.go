@@ -10,6 +10,7 @@ import (
 // What every packet needs stands first: between two frames it has left the processor's cache.
 type stream struct {
 	manner    *manner
+	begins    manner   // the first one, to which manner points until there is another: it lies beside the rest
 	decoder   *decoder // nil until a dependency descriptor comes
 	numbers   ranges
 	tsDelta   uint32
@@ -32,7 +33,9 @@ type manner struct {
 
 // newStream sends the packet first of a source as out.
 func newStream(f *Format, first, out uint64) *stream {
-	return &stream{manner: &manner{Format: *f}, numbers: newRanges(first, out)}
+	s := &stream{begins: manner{Format: *f}, numbers: newRanges(first, out)}
+	s.manner = &s.begins
+	return s
 }
 
 // wanted says whether a packet is within the target, and whether its frame is the last of its picture that is.

@@ -25,6 +25,9 @@ func (t *Transport) Path() (Path, bool) {
 	return Path{}, false
 }
 
+// Where is Path for who asks with every packet: nil without consent. What it points to does not change, it is replaced.
+func (t *Transport) Where() *Path { return t.path.Load() }
+
 // publish makes path and state visible, and says whether to tell. mu is held.
 func (t *Transport) publish() bool {
 	if t.life.ended {

@@ -46,8 +46,8 @@ func (p *Peer) rtcp(now time.Time, b []byte, w *porter) {
 	p.mu.Lock()
 	var plain []byte
 	err := link.ErrNotSending
-	if p.ready() {
-		plain, err = p.in.DecryptRTCP(b, b, &p.control)
+	if p.readyControl() {
+		plain, err = p.control(b)
 	}
 	p.mu.Unlock()
 	if err != nil {

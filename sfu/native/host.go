@@ -1,5 +1,5 @@
 // Package native is a transport on sfu/lite with SRTP, RTP and RTCP of our own: packets are decrypted where they arrived,
-// written into the send buffer once, encrypted there, and leave many to a system call.
+// encrypted into the send buffer, and leave many to a system call.
 //
 // Its nouns are those of link: a Host makes Peers, which have Senders and Tracks. What lite does not handle itself comes to
 // Host.media, on the goroutine of the socket it arrived on, and is carried to its last receiver by that goroutine.

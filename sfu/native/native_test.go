@@ -38,7 +38,12 @@ type cable struct {
 
 func (c *cable) Keys() (srtpkeys.Keys, bool) { return c.keys, true }
 
-func (c *cable) Path() (lite.Path, bool) { return c.path, !c.cut }
+func (c *cable) Where() *lite.Path {
+	if c.cut {
+		return nil
+	}
+	return &c.path
+}
 
 // ends makes a sender over a cable, and the socket at its other end.
 func ends(t testing.TB, m *answer.Media) (*Sender, *link.Outlet, *net.UDPConn, *cable) {

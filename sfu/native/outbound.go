@@ -14,7 +14,7 @@ import (
 // wire is what sending needs of a transport.
 type wire interface {
 	Keys() (srtpkeys.Keys, bool)
-	Path() (lite.Path, bool)
+	Where() *lite.Path
 }
 
 // outbound encrypts what is sent to one peer.
@@ -22,6 +22,9 @@ type outbound struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	sealer    seal.Sealer      // nil until there are keys
+	known     *lite.Path       // nil for none yet
+	path      lite.Path        // what known points to
+	gcm       seal.GCM         // sealer, for most peers: beside what else every packet needs
 	history   delivery.History // of what was sent with a transport-wide number
 	reference reference        // to be answered with the next sender report; the zero value is none
 }
@@ -35,7 +38,7 @@ func (o *outbound) ready(t wire) bool {
 	if !ok {
 		return false
 	}
-	sealer, err := keys.Sealer()
+	sealer, err := keys.Sealer(&o.gcm)
 	if err != nil {
 		return false
 	}
@@ -45,7 +48,7 @@ func (o *outbound) ready(t wire) bool {
 
 // way is where datagrams to one peer are written, and where they go from there.
 type way struct {
-	path   lite.Path
+	path   *lite.Path
 	writer *netio.Writer // nil over TCP
 	via    *link.Outlet
 }
@@ -55,13 +58,16 @@ func (o *outbound) way(t wire, via *link.Outlet) (way, bool) {
 	if !o.ready(t) {
 		return way{}, false
 	}
-	path, ok := t.Path()
-	if !ok {
+	switch path := t.Where(); path {
+	case nil:
 		return way{}, false
+	case o.known:
+	default:
+		o.path, o.known = *path, path // beside what else is read: every other place costs a miss of the cache
 	}
-	w := way{path: path, via: via}
-	if path.TCP == nil {
-		w.writer = via.Writer(path.Number, path.Socket)
+	w := way{path: &o.path, via: via}
+	if o.path.TCP == nil {
+		w.writer = via.Writer(o.path.Number, o.path.Socket)
 	}
 	return w, true
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/netio"
 	"github.com/turnout-rtc/turnout/sfu/packet"
 	"github.com/turnout-rtc/turnout/sfu/report"
+	"github.com/turnout-rtc/turnout/sfu/seal"
 )
 
 // Peer is the server's end of one RTCPeerConnection.
@@ -34,10 +35,11 @@ type Peer struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	in      *srtp.Context // nil until there are keys
-	header  rtp.Header    // used again for every packet
-	control rtcp.Header   // likewise
-	parsed  packet.Packet // likewise
+	control func(b []byte) ([]byte, error) // opens RTCP; nil until there are keys
+	opener  seal.Opener                    // control, for most peers
+	in      *srtp.Context                  // opens RTP; nil until some comes
+	header  rtp.Header                     // used again for every packet
+	parsed  packet.Packet                  // likewise
 	streams streams
 	due     due
 	clock   report.Offset // of the publisher
@@ -150,12 +152,32 @@ func (p *Peer) room(sealed netio.Packet) netio.Packet {
 	return sealed
 }
 
-// ready makes the context that decrypts, as soon as there are keys. mu is held.
+// readyControl makes what opens RTCP, as soon as there are keys. mu is held.
+func (p *Peer) readyControl() bool {
+	if p.control != nil {
+		return true
+	}
+	keys, ok := p.wire.Keys()
+	if !ok {
+		return false
+	}
+	switch o, err := keys.Opener(&p.opener); {
+	case err != nil:
+	case o != nil:
+		p.control = o.RTCP
+	case p.ready():
+		header := new(rtcp.Header)
+		p.control = func(b []byte) ([]byte, error) { return p.in.DecryptRTCP(b, b, header) }
+	}
+	return p.control != nil
+}
+
+// ready makes the context that decrypts RTP, as soon as there are keys. Who only watches needs none. mu is held.
 func (p *Peer) ready() bool {
 	if p.in != nil {
 		return true
 	}
-	keys, ok := p.transport.Keys()
+	keys, ok := p.wire.Keys()
 	if !ok {
 		return false
 	}

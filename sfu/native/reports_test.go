@@ -1,11 +1,13 @@
 package native
 
 import (
+	"bytes"
 	"net"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/rtcp"
 
 	"github.com/turnout-rtc/turnout/sfu/delivery"
@@ -15,6 +17,7 @@ import (
 	"github.com/turnout-rtc/turnout/sfu/receive"
 	"github.com/turnout-rtc/turnout/sfu/report"
 	ours "github.com/turnout-rtc/turnout/sfu/rtcp"
+	"github.com/turnout-rtc/turnout/sfu/srtpkeys"
 )
 
 func noHandlers() link.Handlers { return link.Handlers{} }
@@ -296,11 +299,6 @@ func TestFeedbackAllocatesNothing(t *testing.T) {
 	p.host = &Host{}
 	told := 0
 	p.on.Delivery = func(r delivery.Report) { told += len(r.Results) }
-	in, err := c.keys.Inbound()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.in = in
 	s.Listen(&listener{})
 	peer, err := c.keys.OfClient().Outbound()
 	if err != nil {
@@ -335,6 +333,35 @@ func TestFeedbackAllocatesNothing(t *testing.T) {
 	}
 	if told != len(run)*len(sealed) {
 		t.Errorf("the fate of %d packets was told", told)
+	}
+}
+
+func TestReportsOfPeersWithoutGCMAreRead(t *testing.T) {
+	s, out, _, c := ends(t, slotMedia())
+	keys, err := srtpkeys.Export(exporter{}, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.keys = keys
+	p, w := s.peer, &porter{Outlet: *out}
+	p.host = &Host{}
+	told := 0
+	p.on.Delivery = func(delivery.Report) { told++ }
+	peer, err := keys.OfClient().Outbound()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		sealed, err := peer.EncryptRTCP(nil, ours.AppendREMB(nil, 5, 1<<20, nil), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second one is a replay
+			p.rtcp(w.Now, bytes.Clone(sealed), w)
+		}
+		if told != i+1 || p.host.count.undecrypted.Load() != uint64(i+1) {
+			t.Fatalf("%d were read, %d were not", told, p.host.count.undecrypted.Load())
+		}
 	}
 }
 

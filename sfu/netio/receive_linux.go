@@ -23,13 +23,14 @@ type batchReceiver struct {
 	control []byte
 	call    func(fd uintptr) bool // made once: a closure per call would be garbage
 	got     int
+	used    int // headers that are to be made ready again
 	errno   unix.Errno
 }
 
 func newBatchReceiver(rc syscall.RawConn, in []message) *batchReceiver {
 	n := len(in)
 	r := &batchReceiver{rc: rc, hdrs: make([]mmsghdr, n), iovs: make([]unix.Iovec, n), addrs: make([]unix.RawSockaddrInet6, n),
-		control: make([]byte, n*groSpace)}
+		control: make([]byte, n*groSpace), used: n}
 	for i := range in {
 		r.iovs[i].Base = &in[i].buf[0]
 		r.iovs[i].SetLen(len(in[i].buf))
@@ -46,7 +47,7 @@ func newBatchReceiver(rc syscall.RawConn, in []message) *batchReceiver {
 // recvmmsg says false if there is nothing: the poller calls again when there is. Like sendmmsg it never waits, and the runtime is
 // not told of it.
 func (r *batchReceiver) recvmmsg(fd uintptr) bool {
-	for i := range r.hdrs {
+	for i := range r.hdrs[:r.used] { // the kernel has written into them
 		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 		r.hdrs[i].hdr.SetControllen(groSpace)
 	}
@@ -55,7 +56,7 @@ func (r *batchReceiver) recvmmsg(fd uintptr) bool {
 		if e == unix.EINTR {
 			continue
 		}
-		r.got, r.errno = int(n), e
+		r.got, r.used, r.errno = int(n), max(int(n), 0), e
 		return e != unix.EAGAIN
 	}
 }

@@ -37,28 +37,32 @@ type sealing struct {
 	salt, nonce [saltSize]byte
 }
 
-// NewGCM makes a Sealer of a master key of 16 or 32 bytes and a master salt of 12.
-func NewGCM(key, salt []byte) (*GCM, error) {
+// NewGCM makes a Sealer of a master key of 16 or 32 bytes and a master salt of 12, at a place that its user chooses.
+func NewGCM(g *GCM, key, salt []byte) (*GCM, error) {
+	*g = GCM{}
+	if err := g.media.derive(key, salt, labelMedia, labelMediaSalt); err != nil {
+		return nil, err
+	}
+	if err := g.control.derive(key, salt, labelControl, labelControlSalt); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// derive makes s of a master key and salt, by the labels of its own ones.
+func (s *sealing) derive(key, salt []byte, ofKey, ofSalt byte) error {
 	if len(salt) != saltSize {
-		return nil, fmt.Errorf("seal: the salt has %d bytes, it must have %d", len(salt), saltSize)
+		return fmt.Errorf("seal: the salt has %d bytes, it must have %d", len(salt), saltSize)
 	}
 	master, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
+		return fmt.Errorf("seal: %w", err)
 	}
-	g := &GCM{}
-	for _, s := range []struct {
-		to        *sealing
-		key, salt byte
-	}{{&g.media, labelMedia, labelMediaSalt}, {&g.control, labelControl, labelControlSalt}} {
-		session := make([]byte, len(key))
-		derive(master, salt, s.key, session)
-		derive(master, salt, s.salt, s.to.salt[:])
-		if s.to.AEAD, err = gcm(session); err != nil {
-			return nil, err
-		}
-	}
-	return g, nil
+	session := make([]byte, len(key))
+	derive(master, salt, ofKey, session)
+	derive(master, salt, ofSalt, s.salt[:])
+	s.AEAD, err = gcm(session)
+	return err
 }
 
 func gcm(key []byte) (cipher.AEAD, error) {
@@ -107,17 +111,22 @@ func (g *GCM) RTCP(b, plain []byte) ([]byte, error) {
 		return nil, ErrExhausted
 	}
 	g.sent++
-	// RFC 7714 §9.1 to §9.3: two zeros, SSRC, two zeros, the index; header and index are authenticated.
 	m, index := &g.control, g.associated[controlHeader:]
-	binary.BigEndian.PutUint32(m.nonce[8:], g.sent)
-	copy(m.nonce[2:6], plain[4:8])
-	m.nonce[6], m.nonce[7] = 0, 0
-	m.mask()
-	copy(g.associated[:], plain[:controlHeader])
 	binary.BigEndian.PutUint32(index, 1<<31|g.sent)
+	m.controlNonce(plain, g.sent)
+	copy(g.associated[:], plain[:controlHeader])
 	copy(b, plain[:controlHeader])
 	sealed := m.Seal(b[:controlHeader], m.nonce[:], plain[controlHeader:], g.associated[:])
 	return append(sealed, index...), nil
+}
+
+// controlNonce is that of a compound packet (RFC 7714 §9.1): two zeros, SSRC, two zeros, the index. Its header and its index are
+// authenticated (§9.2).
+func (s *sealing) controlNonce(header []byte, index uint32) {
+	copy(s.nonce[2:6], header[4:8])
+	s.nonce[6], s.nonce[7] = 0, 0
+	binary.BigEndian.PutUint32(s.nonce[8:], index)
+	s.mask()
 }
 
 // mask finishes a nonce: its first two bytes, which are zero, and the salt.

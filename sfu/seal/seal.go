@@ -1,8 +1,8 @@
-// Package seal encrypts what is sent to one peer: SRTP and SRTCP (RFC 3711).
+// Package seal encrypts SRTP and SRTCP (RFC 3711) that is sent to one peer, and decrypts SRTCP that it sends.
 //
 // Its nouns: a Sealer encrypts everything that is sent to one peer; GCM is ours, Foreign is pion's, for what only few peers need. A
-// Stream is how far one SSRC has come: its sequence numbers have 16 bits, encryption counts on. Who seals holds a lock, or is
-// alone: nothing here has one.
+// Stream is how far one SSRC has come: its sequence numbers have 16 bits, encryption counts on. An Opener decrypts a peer's reports. Who
+// uses one of them holds a lock, or is alone: nothing here has one.
 package seal
 
 import (

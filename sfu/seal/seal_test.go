@@ -78,7 +78,7 @@ func everySealer(t *testing.T, f func(t *testing.T, s Sealer, peer *srtp.Context
 				f(t, &Foreign{Context: context()}, context())
 				return
 			}
-			g, err := NewGCM(c.key, c.salt)
+			g, err := NewGCM(new(GCM), c.key, c.salt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,13 +174,13 @@ func TestNumbersAreNeverGuessedBack(t *testing.T) {
 }
 
 func TestWhatIsNoKeyIsRefused(t *testing.T) {
-	if _, err := NewGCM(make([]byte, 16), make([]byte, 14)); err == nil {
+	if _, err := NewGCM(new(GCM), make([]byte, 16), make([]byte, 14)); err == nil {
 		t.Error("a salt of 14 bytes was taken")
 	}
-	if _, err := NewGCM(make([]byte, 15), make([]byte, 12)); err == nil {
+	if _, err := NewGCM(new(GCM), make([]byte, 15), make([]byte, 12)); err == nil {
 		t.Error("a key of 15 bytes was taken")
 	}
-	g, err := NewGCM(make([]byte, 16), make([]byte, 12))
+	g, err := NewGCM(new(GCM), make([]byte, 16), make([]byte, 12))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestWhatIsNoKeyIsRefused(t *testing.T) {
 }
 
 func TestSealingAllocatesNothing(t *testing.T) {
-	g, err := NewGCM(make([]byte, 16), make([]byte, 12))
+	g, err := NewGCM(new(GCM), make([]byte, 16), make([]byte, 12))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestSealingAllocatesNothing(t *testing.T) {
 
 // BenchmarkRTP is a full packet of video, with each implementation.
 func BenchmarkRTP(b *testing.B) {
-	g, err := NewGCM(make([]byte, 16), make([]byte, 12))
+	g, err := NewGCM(new(GCM), make([]byte, 16), make([]byte, 12))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -85,11 +85,22 @@ func (k Keys) Inbound() (*srtp.Context, error) {
 	return srtp.CreateContext(k.theirs.key, k.theirs.salt, k.profile, srtp.SRTPReplayProtection(Window), srtp.SRTCPReplayProtection(Window))
 }
 
-// Sealer makes what encrypts all that is sent to the peer. It or Outbound is to be called, once in the life of k.
-func (k Keys) Sealer() (seal.Sealer, error) {
-	switch k.profile {
-	case srtp.ProtectionProfileAeadAes128Gcm, srtp.ProtectionProfileAeadAes256Gcm:
-		return seal.NewGCM(k.ours.key, k.ours.salt)
+// Opener makes what decrypts RTCP that the peer sends, in o. It is nil where Inbound has to do that.
+func (k Keys) Opener(o *seal.Opener) (*seal.Opener, error) {
+	if !k.gcm() {
+		return nil, nil //nolint:nilnil // no error: other profiles have no opener
+	}
+	return seal.NewOpener(o, k.theirs.key, k.theirs.salt)
+}
+
+func (k Keys) gcm() bool {
+	return k.profile == srtp.ProtectionProfileAeadAes128Gcm || k.profile == srtp.ProtectionProfileAeadAes256Gcm
+}
+
+// Sealer makes what encrypts all that is sent to the peer, in g if it is that. It or Outbound is to be called, once in the life of k.
+func (k Keys) Sealer(g *seal.GCM) (seal.Sealer, error) {
+	if k.gcm() {
+		return seal.NewGCM(g, k.ours.key, k.ours.salt)
 	}
 	ctx, err := k.Outbound()
 	if err != nil {

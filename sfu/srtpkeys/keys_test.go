@@ -52,7 +52,7 @@ func TestBothEndsUnderstandEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Sealer()
+		out, err := k.Sealer(new(seal.GCM))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,6 +83,31 @@ func sealedBy(t *testing.T, s seal.Sealer, plain []byte) []byte {
 	return sealed
 }
 
+func TestReportsOfThePeerAreOpened(t *testing.T) {
+	for _, profile := range Profiles() {
+		k, err := Export(counting{t}, profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer, err := k.OfClient().Outbound()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := []byte{0x80, 201, 0, 1, 0, 0, 0, 7}
+		sealed, _ := peer.EncryptRTCP(nil, plain, nil)
+		o, err := k.Opener(new(seal.Opener))
+		if err != nil || (o == nil) != (profile == dtls.SRTP_AES128_CM_HMAC_SHA1_80) {
+			t.Fatalf("%v: %v, %v", profile, o, err)
+		}
+		if o == nil {
+			continue
+		}
+		if got, err := o.RTCP(sealed); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%v: % x, %v", profile, got, err)
+		}
+	}
+}
+
 func TestTheClientsKeysAreTheServersTheOtherWayRound(t *testing.T) {
 	for _, profile := range Profiles() {
 		k, err := Export(counting{t}, profile)
@@ -91,7 +116,7 @@ func TestTheClientsKeysAreTheServersTheOtherWayRound(t *testing.T) {
 		}
 		plain, _ := (&rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 9}, Payload: []byte("media")}).Marshal()
 		for _, ends := range [][2]Keys{{k, k.OfClient()}, {k.OfClient(), k}} {
-			out, err := ends[0].Sealer()
+			out, err := ends[0].Sealer(new(seal.GCM))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,13 +30,9 @@ type Out struct {
 	dropped bool // something, since it was last asked
 }
 
-// drainedAt is when a queue has drained: with little left, so that a whole document fits in, and before it is empty, so that the
-// connection does not fall idle.
-const drainedAt = 16 << 10
-
 func newOut(c *ws.Conn, limit int, catchUp time.Duration, keep func(ws.Frame) bool) *Out {
 	o := &Out{conn: c, limit: limit, catchUp: catchUp, keep: keep}
-	c.OnDrain(drainedAt, o.onDrain)
+	c.OnDrain(0, o.onDrain)
 	return o
 }
 
@@ -85,7 +81,7 @@ func (o *Out) Await() {
 		o.late = time.AfterFunc(o.catchUp, o.slow)
 	}
 	o.mu.Unlock()
-	if o.conn.Buffered() <= drainedAt {
+	if o.conn.Buffered() == 0 {
 		o.onDrain()
 	}
 }

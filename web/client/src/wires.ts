@@ -282,7 +282,7 @@ export class Wires {
 
   /** These channels do not work; others may, later. */
   #failChannels(): void {
-    // The server takes a channel for the newest wire as soon as it is open.
+    // The server may have heard the hello, and taken the channel for the newest wire.
     const asked = this.#asking?.kind === 'channel';
     this.#dropChannels();
     if (asked && this.#current === this.#socket) {
