@@ -21,6 +21,7 @@ type Channel struct {
 
 	// Guarded by conn.mu.
 	state      channelState
+	fresh      bool           // not told yet
 	handler    func(b []byte) // nil until OnMessage
 	waiting    []message      // for handler; SCTP's window bounds them
 	delivering bool           // deliver runs
@@ -124,6 +125,11 @@ func (c *Channel) over() {
 	if !k.channels.ended {
 		k.channels.sctp.Reset(c.stream)
 		k.transport.server.pump.mark(k)
+	}
+	if c.fresh { // nobody knows of it
+		c.fresh = false
+		k.channels.fresh--
+		return
 	}
 	k.tellLater(c, wasClosed)
 }

@@ -26,6 +26,7 @@ type channels struct {
 	begun bool                // the association was established
 	ended bool                // nothing can be sent or received any more
 	open  int                 // of all
+	fresh int                 // of all: not known to be open at the peer
 	high  int                 // channels above the threshold of OnDrain
 }
 
@@ -74,7 +75,30 @@ func (s *channels) look() {
 			s.end()
 		}
 	}
+	s.acknowledged()
 	s.drained()
+}
+
+// acknowledged looks which channels are open at the peer, because our answer has arrived there.
+func (s *channels) acknowledged() {
+	if s.fresh == 0 {
+		return
+	}
+	for _, c := range s.all {
+		if c.fresh && s.sctp.Buffered(c.stream) == 0 {
+			s.opened(c)
+		}
+	}
+}
+
+// opened has a channel told that is open at the peer. Not before: who hears of it may close another way to the peer, which would
+// be without any for a moment.
+func (s *channels) opened(c *Channel) {
+	if c.fresh {
+		c.fresh = false
+		s.fresh--
+		s.conn.tellLater(c, wasOpened)
+	}
 }
 
 // message takes a message to its channel.
@@ -87,6 +111,7 @@ func (s *channels) message(m sctp.Message) {
 	case c == nil:
 		s.conn.transport.server.count.badChannel.Add(1)
 	case c.state == isOpen:
+		s.opened(c)
 		c.arrived(m)
 		return // Taken when its time comes
 	}
@@ -111,7 +136,8 @@ func (s *channels) asked(m sctp.Message) {
 		}}
 		s.all[m.Stream] = c
 		s.open++
-		s.conn.tellLater(c, wasOpened)
+		c.fresh = true
+		s.fresh++
 		return
 	}
 	s.sctp.Reset(m.Stream)

@@ -54,7 +54,7 @@ func (c *connection) control(now time.Time, p netio.Packet) *connection {
 	return c
 }
 
-// receive opens the records of a datagram where they lie, and says whether there is something to send.
+// receive opens the records of a datagram where they lie, and says whether there is something to send: then pour has to follow.
 func (c *connection) receive(now time.Time, datagram []byte) (due bool) {
 	var found findings
 	c.mu.Lock()
@@ -71,7 +71,7 @@ func (c *connection) receive(now time.Time, datagram []byte) (due bool) {
 		found.data = false
 		c.setAlarm(now)
 	}
-	told := len(c.news) > 0
+	told := len(c.news) > 0 && !found.data // else who pours tells
 	c.mu.Unlock()
 	if found.repeat {
 		for _, b := range c.flight {
@@ -132,30 +132,23 @@ func (c *connection) dataArrived(now time.Time, packet []byte) bool {
 	return true
 }
 
-// pour sends what there is to send. It does not flush.
-func (c *connection) pour(now time.Time, out *Outlet) {
+// pour sends what there is to send, and says whether there is something to tell. It does not flush: who does tells after it, so
+// that a peer has been sent the answer to what others hear of.
+func (c *connection) pour(now time.Time, out *Outlet) (told bool) {
 	c.marked.Store(false)
-	path, ok := c.transport.Path()
-	if !ok {
-		return // there will be another pour when there is a path
-	}
+	path, ok := c.transport.Path() // without one there will be another pour when there is
 	c.mu.Lock()
-	if c.channels == nil || c.closed {
-		c.mu.Unlock()
-		return
-	}
-	for range pouring {
-		if !c.isDue(now) || !c.sendPacket(now, path, out) {
-			break
+	defer c.mu.Unlock()
+	if ok && c.channels != nil && !c.closed {
+		for range pouring {
+			if !c.isDue(now) || !c.sendPacket(now, path, out) {
+				break
+			}
 		}
+		c.channels.look()
+		c.setAlarm(now)
 	}
-	c.channels.look()
-	c.setAlarm(now)
-	told := len(c.news) > 0
-	c.mu.Unlock()
-	if told {
-		c.tell()
-	}
+	return len(c.news) > 0
 }
 
 // isDue says whether SCTP has something to send, or to look after. mu is held.

@@ -7,7 +7,7 @@ type Event interface{ event() }
 // StateChanged says that Transport.State may be another. Changes that follow each other quickly may come as one.
 type StateChanged struct{}
 
-// ChannelOpened hands over a data channel that the client opened.
+// ChannelOpened hands over a data channel that the client opened, as soon as it is open there as well, as far as is known.
 type ChannelOpened struct{ Channel *Channel }
 
 // ChannelClosed says that a channel handed over before is gone.

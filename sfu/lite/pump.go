@@ -158,18 +158,27 @@ func (p *pump) run() {
 	out := p.server.NewOutlet()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var marked, ringing []*connection
+	var marked, ringing, told []*connection
 	for armed := time.Duration(0); ; {
 		now := time.Now()
 		marked, ringing = p.take(now.Sub(p.epoch), marked[:0], ringing[:0])
+		told = told[:0]
 		for _, c := range ringing {
 			c.alarmWentOff()
-			c.pour(now, out)
+			if c.pour(now, out) {
+				told = append(told, c)
+			}
 		}
 		for _, c := range marked {
-			c.pour(now, out)
+			if c.pour(now, out) {
+				told = append(told, c)
+			}
 		}
 		out.Flush()
+		for _, c := range told {
+			c.tell()
+		}
+		clear(told)
 		clear(marked)
 		clear(ringing)
 		until, idle := p.rest()

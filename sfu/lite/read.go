@@ -78,10 +78,16 @@ func (r *reader) answer(now time.Time) {
 	if len(r.due) == 0 {
 		return
 	}
+	told := r.due[:0]
 	for _, c := range r.due {
-		c.pour(now, r.out)
+		if c.pour(now, r.out) {
+			told = append(told, c)
+		}
 	}
 	r.out.Flush()
+	for _, c := range told {
+		c.tell()
+	}
 	clear(r.due)
 	r.due = r.due[:0]
 }

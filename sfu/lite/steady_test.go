@@ -80,10 +80,10 @@ func newHandmade(t testing.TB) *handmade {
 	}
 	t.Cleanup(func() { _ = sock.Close() })
 	_ = sock.SetReadDeadline(time.Now().Add(time.Minute))
-	opened := make(chan *Channel, 1)
+	p := &handmade{t: t, sock: sock, records: layer(t, true), out: s.NewOutlet()}
 	x, err := s.NewTransport(func(e Event) {
 		if o, ok := e.(ChannelOpened); ok {
-			opened <- o.Channel
+			p.channel = o.Channel
 		}
 	})
 	if err != nil {
@@ -93,9 +93,8 @@ func newHandmade(t testing.TB) *handmade {
 	x.path.Store(&Path{Socket: s.port(0).sock, Remote: sock.LocalAddr().(*net.UDPAddr).AddrPort()})
 	c := newConnection(x, layer(t, false))
 	x.conn.Store(c)
-	p := &handmade{t: t, conn: c, sock: sock, records: layer(t, true), out: s.NewOutlet()}
+	p.conn = c
 	p.connect()
-	p.channel = <-opened
 	return p
 }
 
@@ -117,9 +116,15 @@ func (p *handmade) connect() {
 	p.begin()
 	p.chunk(cookieEcho, 0, echo)
 	p.sendData(dcep.Control, dcep.AppendOpen(nil, dcep.Open{Label: "x"}))
-	p.receive() // COOKIE ACK, and perhaps all of the rest
-	p.heard++   // DATA_CHANNEL_ACK
+	p.receive() // COOKIE ACK, DATA_CHANNEL_ACK
+	if p.channel != nil {
+		p.t.Fatal("the channel was told before it was open here")
+	}
+	p.heard++
 	p.report()
+	if p.channel == nil {
+		p.t.Fatal("the channel was not told")
+	}
 }
 
 func (p *handmade) begin() {
@@ -169,8 +174,11 @@ func (p *handmade) send() {
 	}
 	now := time.Now()
 	if p.conn.receive(now, b) {
-		p.conn.pour(now, p.out)
+		told := p.conn.pour(now, p.out)
 		p.out.Flush()
+		if told {
+			p.conn.tell()
+		}
 	}
 }
 
