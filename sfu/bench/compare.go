@@ -45,9 +45,13 @@ func (c contest) compare(rounds int, window time.Duration) error {
 	for i, kind := range c.kinds {
 		doubt(kind, results[i])
 	}
-	own := medians[len(medians)-1]
+	own, first := medians[len(medians)-1], medians[0]
 	for i, kind := range c.kinds[:len(c.kinds)-1] {
-		fmt.Printf("turnout costs %.2f of %s, its median latency is %.2f\n", own.cpu/medians[i].cpu, kind, own.p50/medians[i].p50)
+		fmt.Printf("turnout costs %.2f of %s, its median latency is %.2f", own.cpu/medians[i].cpu, kind, own.p50/medians[i].p50)
+		if c.kinds[0] == kindFloor && i > 0 {
+			fmt.Printf(", of what is above the floor %.2f", (own.p50-first.p50)/(medians[i].p50-first.p50))
+		}
+		fmt.Println()
 	}
 	fmt.Println()
 	return nil

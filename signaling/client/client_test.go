@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -184,13 +185,20 @@ func (p *someone) speak(mime, source string) *client.Publication {
 // hear reads packets of a track until there are count.
 func hear(t *testing.T, track *client.Track, count int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	if err := listen(t.Context(), track, count); err != nil {
+		t.Fatalf("%s of %s: %v", track.Publication.Source, track.Participant.Identity, err)
+	}
+}
+
+func listen(ctx context.Context, track *client.Track, count int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for range count {
 		if _, err := track.ReadRTP(ctx); err != nil {
-			t.Fatalf("%s of %s: %v", track.Publication.Source, track.Participant.Identity, err)
+			return err
 		}
 	}
+	return nil
 }
 
 func TestTwoParticipantsHearAndSeeEachOther(t *testing.T) {
@@ -469,7 +477,13 @@ func TestMediaGoesOnThroughARestartAndANewTransport(t *testing.T) {
 
 	client.Need(ada.Room, protocol.NewTransport) // what ada publishes begins anew
 	await(bob, func(e client.Published) bool { return e.Publication.ID == voice.ID() })
-	hear(t, await[client.TrackStarted](bob, nil).Track, 5)
+	err := io.EOF
+	for errors.Is(err, io.EOF) { // it is published before bob knows that its slot was emptied: what starts then ends again
+		err = listen(t.Context(), await[client.TrackStarted](bob, nil).Track, 5)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestMediaAndDataOverTURNAlone(t *testing.T) {
