@@ -120,7 +120,7 @@ func (c *cast) gather(s scene, room int) error {
 	}
 	for i := range s.subscribers {
 		at := room*s.subscribers + i
-		if _, err := c.enter(join{ID: fmt.Sprintf("subscriber%d", at), Watch: []string{name(0)}}, s.woken || isFull(at)); err != nil {
+		if _, err := c.enter(join{ID: fmt.Sprintf("subscriber%d", at), Watch: []string{name(0)}}, isFull(at)); err != nil {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func (c *cast) gatherSinks(s scene) error {
 		return err
 	}
 	for i := range s.subscribers {
-		k, err := newSink(server, s.woken || isFull(i), c.sent)
+		k, err := newSink(server, isFull(i), c.sent)
 		if err != nil {
 			return err
 		}

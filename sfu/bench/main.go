@@ -50,14 +50,13 @@ var (
 func contests() []contest {
 	all, two, ours := []string{kindFloor, kindNaive, kindTurnout}, []string{kindNaive, kindTurnout}, []string{kindTurnout}
 	return []contest{
-		{scene: scene{"1 to 30, audio and video, frames of 6", 1, 30, 1, camera, false}, kinds: all},
-		{scene: scene{"1 to 30, each subscriber woken by each packet", 1, 30, 1, camera, true}, kinds: all},
-		{scene: scene{"1 to 100, audio", 1, 100, 1, talking, false}, kinds: all},
-		{scene: scene{"10 to each other, audio and video", 10, 0, 1, camera, false}, kinds: two},
-		{scene: scene{"1 to 1, audio and video", 1, 1, 1, camera, false}, kinds: all},
-		{scene: scene{"half load, rooms of 10, audio and video", 10, 0, 0, camera, false}, kinds: two, half: true},
-		{scene: scene{"1 to 30, 10 frames a second", 1, 30, 1, slow, false}, kinds: ours},
-		{scene: scene{"1 to 300, 10 frames a second", 1, 300, 1, slow, false}, kinds: ours},
+		{scene: scene{"1 to 30, audio and video, frames of 6", 1, 30, 1, camera}, kinds: all},
+		{scene: scene{"1 to 100, audio", 1, 100, 1, talking}, kinds: all},
+		{scene: scene{"10 to each other, audio and video", 10, 0, 1, camera}, kinds: two},
+		{scene: scene{"1 to 1, audio and video", 1, 1, 1, camera}, kinds: all},
+		{scene: scene{"half load, rooms of 10, audio and video", 10, 0, 0, camera}, kinds: two, half: true},
+		{scene: scene{"1 to 30, 10 frames a second", 1, 30, 1, slow}, kinds: ours},
+		{scene: scene{"1 to 300, 10 frames a second", 1, 300, 1, slow}, kinds: ours},
 	}
 }
 

@@ -16,7 +16,6 @@ type scene struct {
 	subscribers int // of a room
 	rooms       int
 	feed        feed
-	woken       bool // all subscribers are full ones
 }
 
 // outcome of one run of a scene.
